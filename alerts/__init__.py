@@ -1,0 +1,1 @@
+"""The Prometheus rules as Python tables, and the runbook of each alert."""

@@ -1,0 +1,1 @@
+"""The Grafana dashboards as Python, built from the exporter's catalogue."""

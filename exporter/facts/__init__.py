@@ -1,0 +1,1 @@
+"""Pure joins over one snapshot: data in, data out, no clock, no I/O."""

@@ -1,0 +1,127 @@
+"""When each source is read, under what deadline, and what happens when it fails.
+
+The only place that catches every exception: a source that fails takes only its own part of the snapshot away.
+"""
+
+import asyncio
+import dataclasses
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Final, Protocol, TypeVar
+
+from exporter.errors import SourceError, SourceErrorKind
+from exporter.snapshot import Allocations, Gpus, Snapshot, SourceState, Workloads
+
+Part = Gpus | Allocations | Workloads
+_SLOT: Final[dict[type, str]] = {Gpus: "gpus", Allocations: "allocations", Workloads: "workloads"}
+_log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+class Source(Protocol):
+    """One outside system: `read` returns its whole part of the snapshot or raises `SourceError`."""
+
+    async def read(self) -> Part:
+        """Read once; what blocks for long belongs in the source's own process or task, never in here."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """One source and how it is read: every `interval_seconds`, given up after `deadline_seconds`."""
+
+    name: str
+    source: Source
+    part: type[Part]
+    interval_seconds: float
+    deadline_seconds: float
+
+
+class Poller:
+    """Holds the present snapshot, replaces it whole after each reading, and tells `on_change`."""
+
+    def __init__(self, first: Snapshot, schedules: Iterable[Schedule]) -> None:
+        self.snapshot = first
+        self.on_change: Callable[[], None] = lambda: None
+        self._schedules = tuple(schedules)
+        for schedule in self._schedules:
+            self._note(schedule, SourceState(name=schedule.name, is_up=False, message="not read yet"), None)
+
+    async def run(self) -> None:
+        """Read every source for ever, each at its own pace."""
+        async with asyncio.TaskGroup() as group:
+            for schedule in self._schedules:
+                group.create_task(self._read_for_ever(schedule), name=f"poll-{schedule.name}")
+
+    async def read_once(self, schedule: Schedule) -> None:
+        """Read one source and put what it says, or that it failed, into a new snapshot."""
+        before = self.snapshot.sources[schedule.name]
+        started = time.monotonic()
+        try:
+            async with asyncio.timeout(schedule.deadline_seconds):
+                part = await schedule.source.read()
+        except TimeoutError:
+            self._fail(schedule, before, "timeout", f"no answer within {schedule.deadline_seconds:g} s")
+        except SourceError as error:
+            partial = error.partial if isinstance(error.partial, schedule.part) else None
+            self._fail(schedule, before, error.kind, str(error), partial=partial)
+        except Exception as error:  # noqa: BLE001  # the one place that isolates a source from the others
+            _log.exception("source %s failed in a way that nobody foresaw", schedule.name)
+            self._fail(schedule, before, "failed", f"{type(error).__name__}; see the log")
+        else:
+            duration = time.monotonic() - started
+            state = dataclasses.replace(
+                before, is_up=True, last_success_at=time.time(), duration_seconds=duration, message=""
+            )
+            if not before.is_up:
+                _log.info("source %s works", schedule.name)
+            self._note(schedule, state, part)
+
+    async def _read_for_ever(self, schedule: Schedule) -> None:
+        while True:
+            started = time.monotonic()
+            await self.read_once(schedule)
+            await asyncio.sleep(max(0.0, started + schedule.interval_seconds - time.monotonic()))
+
+    def _fail(
+        self,
+        schedule: Schedule,
+        before: SourceState,
+        kind: SourceErrorKind,
+        message: str,
+        *,
+        partial: Part | None = None,
+    ) -> None:
+        if before.is_up or before.message != message:
+            _log.warning("source %s: %s: %s", schedule.name, kind, message)
+        errors = {**before.errors, kind: before.errors.get(kind, 0) + 1}
+        self._note(schedule, dataclasses.replace(before, is_up=False, errors=errors, message=message), partial)
+
+    def _note(self, schedule: Schedule, state: SourceState, part: Part | None) -> None:
+        changes: dict[str, Any] = {
+            "sources": {**self.snapshot.sources, schedule.name: state},
+            _SLOT[schedule.part]: part,
+        }
+        self.snapshot = dataclasses.replace(self.snapshot, **changes)
+        self.on_change()
+
+
+async def keep_running(name: str, work: Callable[[], Awaitable[None]], *, pause_seconds: float = 1.0) -> None:
+    """Run `work` for ever: one that raises or ends is logged and started again after a pause."""
+    while True:
+        try:
+            await work()
+        except Exception:  # noqa: BLE001  # a background task that dies silently is worse than one that restarts
+            _log.exception("%s failed and starts again", name)
+        await asyncio.sleep(pause_seconds)
+
+
+def isolate(name: str, call: Callable[[], T], otherwise: T) -> T:
+    """Return what `call` returns; where it raises, log it under `name` and return `otherwise`."""
+    try:
+        return call()
+    except Exception:  # noqa: BLE001  # one family that cannot be made must not cost the page
+        _log.exception("%s failed; it is left out", name)
+        return otherwise
