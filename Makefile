@@ -1,0 +1,61 @@
+# Everything a person or CI does here. `make help` lists it.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+SCENARIO ?= healthy
+LISTEN ?= 127.0.0.1:19840
+
+.PHONY: help venv demo serve test verify generate lint format bench tools lock clean
+
+help: ## list what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+venv: $(STAMP) ## make .venv with lanewatch, probe and every development tool
+
+$(STAMP): requirements-dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(f"expected Python 3.11 or newer, found {sys.version.split()[0]}: make PYTHON=..." if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: venv ## play the reference node on loopback: no card, no cluster (SCENARIO=healthy|switch|dead-backend|xid79|two-lanes)
+	$(BIN)/lanewatch demo --scenario $(SCENARIO) --web.listen-address $(LISTEN)
+
+serve: venv ## run the exporter on this machine
+	$(BIN)/lanewatch serve --web.listen-address $(LISTEN)
+
+test: venv ## the fast suite: needs nothing but Python and a C compiler
+	$(BIN)/pytest -q -m "not real and not bench"
+
+verify: venv tools ## everything against the pinned real tools
+	$(BIN)/pytest -q -m real
+
+tools: venv ## build the pinned real tools once, into a cache outside the tree
+	$(BIN)/python tests/tools/build.py
+
+generate: venv ## write the rules, the dashboards and METRICS.md out of their sources
+	$(BIN)/lanewatch generate
+
+lint: venv ## format check, lint, types, direction of imports
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: venv ## format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: venv tools ## measure a scrape against a peer and a floor, in one run
+	$(BIN)/python tests/benchmarks/scrape.py
+
+lock: ## write the requirements files anew out of pyproject.toml (needs uv)
+	uv pip compile pyproject.toml $(LOCK) -o requirements.txt
+	uv pip compile pyproject.toml --extra dashboards --group dev -c requirements.txt $(LOCK) -o requirements-dev.txt
+LOCK := --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header --universal --python-version 3.11
+
+clean: ## remove what make made in the tree
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
