@@ -6,132 +6,145 @@ Every key has a default: an empty file, or none, is a valid configuration of one
 import os
 import socket
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 import yaml
+from msgspec import Meta
 
+from exporter.config_problem import explain
 from exporter.errors import ConfigError
 
 Role = Literal["all", "node", "cluster"]
-Mode = Literal["auto", "on", "off"]
-Seconds = Annotated[float, msgspec.Meta(gt=0, le=86400)]
-Share = Annotated[float, msgspec.Meta(gt=0, lt=1)]
-Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/:-]{0,62}$")]
-Url = Annotated[str, msgspec.Meta(pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$")]
+Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/:-]{0,62}$")]
 
-_LARGEST_FILE = 1 << 20  # bytes
+_URL: Final = r"^https?://[^\s/?#@]+(/[^\s?#]*)?$"
+_VARIABLE: Final = r"^[A-Za-z_][A-Za-z0-9_]*$"
+_LARGEST_FILE: Final = 1 << 20  # bytes
 
 
-class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A part of the file: frozen, and it refuses keys that it does not know."""
 
 
-class Nvml(_Section, frozen=True):
-    """The NVIDIA driver. `auto` looks for it for ever and says so while it is not there."""
+class Nvml(Section, frozen=True):
+    """The NVIDIA driver of this node."""
 
-    mode: Mode = "auto"
-    interval_seconds: Annotated[float, msgspec.Meta(ge=1, le=300)] = 5.0
-    deadline_seconds: Annotated[float, msgspec.Meta(ge=1, le=60)] = 5.0
-    library: str = ""
-
-
-class Kubelet(_Section, frozen=True):
-    """The kubelet's PodResources socket. `auto` asks it when it is there."""
-
-    mode: Mode = "auto"
-    socket: str = "/var/lib/kubelet/pod-resources/kubelet.sock"
-    interval_seconds: Annotated[float, msgspec.Meta(ge=1, le=300)] = 10.0
-
-
-class Kubernetes(_Section, frozen=True):
-    """The API server. `auto` uses the pod's service account, or the kubeconfig where there is one."""
-
-    mode: Mode = "auto"
-    kubeconfig: str = ""
-    namespaces: tuple[Name, ...] = ()
+    enabled: Annotated[bool, Meta(description="Look for the driver, for ever, and say so while it is not there.")] = (
+        True
+    )
+    interval_seconds: Annotated[
+        float, Meta(ge=1, le=300, description="Seconds between two readings of the cheap values of a card.")
+    ] = 5.0
+    deadline_seconds: Annotated[
+        float, Meta(ge=1, le=60, description="A card that is silent for longer is hung: its values go absent.")
+    ] = 5.0
+    library: Annotated[
+        str, Meta(description="Path of libnvidia-ml.so.1 where the loader does not find it; empty: the loader's own.")
+    ] = ""
 
 
-class Pool(_Section, frozen=True):
-    """The set of lanes of which exactly one may run: every pod and Deployment that carries these labels."""
+class Kubelet(Section, frozen=True):
+    """The kubelet's PodResources socket: which container holds which card."""
 
-    name: Name
-    labels: Annotated[dict[str, str], msgspec.Meta(min_length=1)]
-
-
-class Gateway(_Section, frozen=True):
-    """The OpenAI-compatible gateway that users talk to; the key comes from a file or a variable, never from here."""
-
-    url: Url
-    key_file: str = ""
-    key_variable: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] = "LANEWATCH_GATEWAY_KEY"
-    ca_file: str = ""
+    enabled: Annotated[bool, Meta(description="Ask the kubelet, and say so while it does not answer.")] = True
+    socket: Annotated[
+        str, Meta(min_length=1, description="Path of the socket; mount its directory, not the socket.")
+    ] = "/var/lib/kubelet/pod-resources/kubelet.sock"
+    interval_seconds: Annotated[float, Meta(ge=1, le=300, description="Seconds between two questions.")] = 10.0
 
 
-class Objectives(_Section, frozen=True):
-    """What is promised of an alias: the share of good probes, and how fast the first token must come."""
+class Kubernetes(Section, frozen=True):
+    """The API server: pods and Deployments of the pools."""
 
-    availability: Share = 0.99
-    first_token: Share = 0.95
-    first_token_seconds: Seconds = 1.5
+    enabled: Annotated[
+        bool, Meta(description="Watch the API server, by the pod's service account or else by the kubeconfig.")
+    ] = True
+    kubeconfig: Annotated[str, Meta(description="Path of a kubeconfig; empty: KUBECONFIG, then ~/.kube/config.")] = ""
+    namespaces: Annotated[tuple[Name, ...], Meta(description="Namespaces to watch; none: all of them.")] = ()
 
 
-class Alias(_Section, frozen=True):
+class Pool(Section, frozen=True):
+    """Lanes of which exactly one may run: every pod, and every Deployment whose pods, carry these labels."""
+
+    name: Annotated[Name, Meta(description="Name of the pool in every series.")]
+    labels: Annotated[dict[str, str], Meta(min_length=1, description="Labels that the pods carry, all of them.")]
+
+
+class Gateway(Section, frozen=True):
+    """The OpenAI-compatible gateway that users talk to."""
+
+    url: Annotated[str, Meta(pattern=_URL, description="Base address, without user, query or /v1.")]
+    key_file: Annotated[
+        str, Meta(description="File that holds the key; read before each probe. Never the key itself.")
+    ] = ""
+    key_variable: Annotated[
+        str, Meta(pattern=_VARIABLE, description="Environment variable that holds the key where there is no file.")
+    ] = "LANEWATCH_GATEWAY_KEY"
+    ca_file: Annotated[str, Meta(description="PEM file of the authorities to trust; empty: the usual ones.")] = ""
+
+
+class Objectives(Section, frozen=True):
+    """What is promised of an alias."""
+
+    availability: Annotated[float, Meta(gt=0, lt=1, description="Share of probes that must be answered well.")] = 0.99
+    first_token: Annotated[
+        float, Meta(gt=0, lt=1, description="Share of answered probes whose first token must come in time.")
+    ] = 0.95
+    first_token_seconds: Annotated[
+        float, Meta(gt=0, le=600, description="Seconds to the first token that still count as in time.")
+    ] = 1.5
+
+
+class Alias(Section, frozen=True):
     """One alias of the gateway and how it is probed."""
 
-    name: Name
-    kind: Literal["chat"] = "chat"
-    lane: str = ""
-    interval_seconds: Annotated[float, msgspec.Meta(ge=1, le=86400)] = 60.0
-    timeout_seconds: Annotated[float, msgspec.Meta(ge=0.1, le=600)] = 30.0
-    max_tokens: Annotated[int, msgspec.Meta(ge=1, le=256)] = 16
-    objectives: Objectives = Objectives()
+    name: Annotated[Name, Meta(description="The alias as users write it in `model`.")]
+    kind: Annotated[Literal["chat"], Meta(description="Kind of route; chat streams.")] = "chat"
+    lane: Annotated[str, Meta(description="Lane that must serve it, out of `lanes`; empty: any.")] = ""
+    interval_seconds: Annotated[float, Meta(ge=1, le=86400, description="Seconds between two probes.")] = 60.0
+    timeout_seconds: Annotated[float, Meta(ge=0.1, le=600, description="Seconds after which a probe is given up.")] = (
+        30.0
+    )
+    max_tokens: Annotated[int, Meta(ge=1, le=256, description="Tokens that a probe asks for: its cost.")] = 16
+    objectives: Annotated[Objectives, Meta(description="What is promised of the alias.")] = Objectives()
 
 
-class Lane(_Section, frozen=True):
-    """One lane as the gateway knows it: the base address or the model id that the gateway's answer names."""
+class Lane(Section, frozen=True):
+    """One lane as the gateway knows it: by the address or by the model id that its answers name."""
 
-    name: Name
-    url: Url | None = None
-    model_id: str = ""
+    name: Annotated[Name, Meta(description="The lane's name: its Deployment's.")]
+    url: Annotated[Annotated[str, Meta(pattern=_URL)] | None, Meta(description="Its address in the gateway.")] = None
+    model_id: Annotated[str, Meta(description="Its `model_info.id` in the gateway.")] = ""
 
 
-class Config(_Section, frozen=True):
+class Config(Section, frozen=True):
     """The whole file."""
 
-    node: str = ""
-    nvml: Nvml = Nvml()
-    kubelet: Kubelet = Kubelet()
-    kubernetes: Kubernetes = Kubernetes()
-    pools: Annotated[tuple[Pool, ...], msgspec.Meta(min_length=1)] = (
+    node: Annotated[str, Meta(description="Name of this node in every series; empty: NODE_NAME, then the host's.")] = ""
+    nvml: Annotated[Nvml, Meta(description=Nvml.__doc__)] = Nvml()
+    kubelet: Annotated[Kubelet, Meta(description=Kubelet.__doc__)] = Kubelet()
+    kubernetes: Annotated[Kubernetes, Meta(description=Kubernetes.__doc__)] = Kubernetes()
+    pools: Annotated[tuple[Pool, ...], Meta(min_length=1, description=Pool.__doc__)] = (
         Pool(name="gpu-llm", labels={"platform.example.com/gpu-llm": "true"}),
     )
-    gateway: Gateway | None = None
-    aliases: tuple[Alias, ...] = ()
-    lanes: tuple[Lane, ...] = ()
+    gateway: Annotated[Gateway | None, Meta(description=Gateway.__doc__)] = None
+    aliases: Annotated[tuple[Alias, ...], Meta(description=Alias.__doc__)] = ()
+    lanes: Annotated[tuple[Lane, ...], Meta(description=Lane.__doc__)] = ()
 
 
 def read_config(path: str | None) -> Config:
     """Return the configuration in the file at `path`, or the defaults where there is no path."""
-    if path is None:
-        return Config()
-    return parse_config(_read_text(path), path)
+    return Config() if path is None else parse_config(_read_text(path), path)
 
 
 def parse_config(text: str, where: str) -> Config:
     """Return the configuration that YAML `text` says; `where` names it in the message of a `ConfigError`."""
-    try:
-        document = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{where}: expected YAML, found: {_yaml_problem(error)}") from error
-    if document is None:
-        document = {}
-    if not isinstance(document, dict):
-        raise ConfigError(f"{where}: expected a mapping of keys, found {_yaml_kind(document)}")
+    document = _load(text, where)
     try:
         config = msgspec.convert(document, Config)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{where}: {error}") from error
+        raise ConfigError(f"{where}: {explain(str(error), document, Config)}") from error
     _refuse_contradictions(config, where)
     return config
 
@@ -145,15 +158,41 @@ def _read_text(path: str) -> str:
     try:
         with Path(path).open("rb") as file:
             raw = file.read(_LARGEST_FILE + 1)
-        if len(raw) > _LARGEST_FILE:
-            raise ConfigError(f"{path}: expected at most {_LARGEST_FILE} bytes, found more")
-        return raw.decode("utf-8")
     except OSError as error:
         raise ConfigError(f"{path}: expected a readable file, found: {error.strerror}") from error
+    if len(raw) > _LARGEST_FILE:
+        raise ConfigError(f"{path}: expected at most {_LARGEST_FILE} bytes, found more")
+    try:
+        return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         raise ConfigError(
             f"{path}: expected UTF-8, found byte 0x{raw[error.start]:02x} at offset {error.start}"
         ) from error
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that stands twice: YAML's own way is to forget the first in silence."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:  # noqa: FBT001, FBT002  # PyYAML's signature
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"key `{key.value}` stands twice", key.start_mark)
+            seen.add(key.value)
+        mapping: dict[object, object] = super().construct_mapping(node, deep)
+        return mapping
+
+
+def _load(text: str, where: str) -> dict[str, object]:
+    try:
+        document = yaml.load(text, _Loader)  # noqa: S506  # a SafeLoader
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{where}: expected YAML, found: {_yaml_problem(error)}") from error
+    if document is None:
+        return {}
+    if not isinstance(document, dict):
+        raise ConfigError(f"{where}: expected a mapping of keys, found {_yaml_kind(document)}")
+    return document
 
 
 def _yaml_problem(error: yaml.YAMLError) -> str:
@@ -171,27 +210,28 @@ def _refuse_contradictions(config: Config, where: str) -> None:
     _refuse_twins([alias.name for alias in config.aliases], f"{where}: $.aliases")
     _refuse_twins([lane.name for lane in config.lanes], f"{where}: $.lanes")
     if config.aliases and config.gateway is None:
-        raise ConfigError(
-            f"{where}: expected a gateway to probe {len(config.aliases)} aliases through - at `$.gateway`"
-        )
-    known = {lane.name for lane in config.lanes}
+        raise ConfigError(f"{where}: $.gateway: expected a gateway to probe the aliases through, found none")
+    lanes = sorted(lane.name for lane in config.lanes)
     for number, alias in enumerate(config.aliases):
-        at = f"at `$.aliases[{number}]"
-        if alias.lane and alias.lane not in known:
-            raise ConfigError(f"{where}: expected a lane out of {sorted(known)}, found `{alias.lane}` - {at}.lane`")
-        if alias.timeout_seconds > alias.interval_seconds:
-            raise ConfigError(
-                f"{where}: expected a time-out of at most the interval ({alias.interval_seconds:g} s), "
-                f"found {alias.timeout_seconds:g} s - {at}.timeout_seconds`"
-            )
-        if alias.objectives.first_token_seconds > alias.timeout_seconds:
-            raise ConfigError(
-                f"{where}: expected a first token within the time-out ({alias.timeout_seconds:g} s), "
-                f"found {alias.objectives.first_token_seconds:g} s - {at}.objectives.first_token_seconds`"
-            )
+        _refuse_contradictory_alias(alias, lanes, f"{where}: $.aliases[{number}]")
+
+
+def _refuse_contradictory_alias(alias: Alias, lanes: list[str], at: str) -> None:
+    if alias.lane and alias.lane not in lanes:
+        raise ConfigError(f"{at}.lane: expected one of {lanes}, found `{alias.lane}`")
+    if alias.timeout_seconds > alias.interval_seconds:
+        raise ConfigError(
+            f"{at}.timeout_seconds: expected at most the interval of {alias.interval_seconds:g} s, "
+            f"found {alias.timeout_seconds:g}"
+        )
+    if alias.objectives.first_token_seconds > alias.timeout_seconds:
+        raise ConfigError(
+            f"{at}.objectives.first_token_seconds: expected at most the time-out of {alias.timeout_seconds:g} s, "
+            f"found {alias.objectives.first_token_seconds:g}"
+        )
 
 
 def _refuse_twins(names: list[str], at: str) -> None:
     for number, name in enumerate(names):
         if name in names[:number]:
-            raise ConfigError(f"{at}: expected unique names, found `{name}` twice - at `[{number}].name`")
+            raise ConfigError(f"{at}[{number}].name: expected a name of its own, found `{name}` again")
