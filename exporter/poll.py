@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol, TypeVar
 from exporter.errors import SourceError, SourceErrorKind
 from exporter.snapshot import Allocations, Gpus, Snapshot, SourceState, Workloads
 
+NOT_READ_YET: Final = "not read yet"
 Part = Gpus | Allocations | Workloads
 _SLOT: Final[dict[type, str]] = {Gpus: "gpus", Allocations: "allocations", Workloads: "workloads"}
 _log = logging.getLogger(__name__)
@@ -47,7 +48,7 @@ class Poller:
         self.on_change: Callable[[], None] = lambda: None
         self._schedules = tuple(schedules)
         for schedule in self._schedules:
-            self._note(schedule, SourceState(name=schedule.name, is_up=False, message="not read yet"), None)
+            self._note(schedule, SourceState(name=schedule.name, is_up=False, message=NOT_READ_YET), None)
 
     async def run(self) -> None:
         """Read every source for ever, each at its own pace."""

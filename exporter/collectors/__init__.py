@@ -1,0 +1,1 @@
+"""From the snapshot and the facts to families, one concern a module; pure."""

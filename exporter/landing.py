@@ -1,0 +1,178 @@
+"""The page at `/`: what runs, on which card, whether the aliases answer, and what is off and how to turn it on.
+
+It is drawn from the same families that a scrape gets, so the page and the metrics cannot disagree. Every value that
+came from outside is escaped; nothing is fetched from anywhere.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from html import escape
+from importlib.resources import files
+from typing import Final
+
+from exporter import catalogue as c
+from exporter.exposition import Page
+from exporter.metric import Family, Metric
+from exporter.snapshot import SourceState
+
+_GIB: Final = 1 << 30
+_OFF: Final = {
+    "aliases": "Off: no alias is probed. Set <code>gateway.url</code> and <code>aliases</code>; "
+    "<code>lanewatch config reference</code> shows how.",
+    "lanes": "Off: the API server is not asked in this role.",
+    "cards": "No card is known. The sources below say why.",
+}
+_NOTHING: Final = "&ndash;"
+_GOOD: Final = frozenset({"ok", "none", "steady", "owned", "shared", "unallocated"})
+_QUIET: Final = frozenset({"unknown", "switching", "slow", "fallback", "skipped_busy"})
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What the page says of the program itself."""
+
+    version: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """The samples of every family of a page, as label mappings."""
+
+    families: Mapping[str, Family]
+
+    def of(self, metric: Metric, **match: str) -> Iterator[tuple[dict[str, str], float]]:
+        family = self.families.get(metric.name)
+        for sample in family.samples if family else ():
+            labels = dict(zip(metric.labels, sample.labels, strict=True))
+            if all(labels[name] == value for name, value in match.items()):
+                yield labels, sample.value
+
+    def value(self, metric: Metric, **match: str) -> float | None:
+        return next((value for _, value in self.of(metric, **match)), None)
+
+    def state(self, metric: Metric, label: str, **match: str) -> str:
+        return next((labels[label] for labels, value in self.of(metric, **match) if value == 1), "")
+
+
+@lru_cache(maxsize=1)
+def _style() -> str:
+    return files("exporter").joinpath("landing.css").read_text(encoding="utf-8")
+
+
+def render(page: Page, identity: Identity, now: float) -> str:
+    """Return the page as HTML; ages count to Unix time `now`."""
+    rows = _Rows(page.families)
+    badge = "<p class=badge>simulated: no card, no cluster, no model behind these numbers</p>"
+    parts = [
+        "<header><h1>Lanewatch</h1>",
+        f"<p>{_text(identity.version)} · role {_text(identity.role)} · node {_text(page.snapshot.node)}</p>",
+        badge if page.snapshot.is_simulated else "",
+        "</header><main>",
+        _section(
+            "Do the aliases answer?",
+            _OFF["aliases"],
+            ("alias", "outcome", "cause", "first token", "served by"),
+            _aliases(rows),
+        ),
+        _section("Is exactly one lane active?", _OFF["lanes"], ("pool", "state", "violations", "lanes"), _pools(rows)),
+        _section(
+            "Which card, and who owns it?", _OFF["cards"], ("card", "state", "memory", "now", "owner"), _cards(rows)
+        ),
+        _section("Can this page be trusted?", "", ("source", "state", "age", "what to do"), _sources(page, now)),
+        "</main><footer><a href=metrics>metrics</a> · <a href=healthz>healthz</a> · <a href=readyz>readyz</a></footer>",
+    ]
+    return (
+        "<!doctype html><html lang=en><head><meta charset=utf-8><meta name=viewport "
+        'content="width=device-width,initial-scale=1"><meta http-equiv=refresh content=5><title>Lanewatch</title>'
+        f"<style>{_style()}</style></head><body>{''.join(parts)}</body></html>"
+    )
+
+
+def _aliases(rows: _Rows) -> Iterator[list[str]]:
+    for labels, _ in rows.of(c.PROBE_INTERVAL):
+        alias = labels["alias"]
+        outcome = rows.state(c.PROBE_LAST_OUTCOME, "outcome", alias=alias) or "not probed yet"
+        cause = rows.state(c.ALIAS_ROOT_CAUSE, "cause", alias=alias)
+        served = next((one["lane"] for one, _ in rows.of(c.PROBE_SERVED_INFO, alias=alias)), "")
+        first = rows.value(c.PROBE_FIRST_TOKEN, alias=alias)
+        yield [_text(alias), _light(outcome), _light(cause), _seconds(first), _text(served)]
+
+
+def _pools(rows: _Rows) -> Iterator[list[str]]:
+    for labels, _ in rows.of(c.POOL_STATE_SINCE):
+        pool = labels["pool"]
+        violations = [one["reason"] for one, value in rows.of(c.POOL_VIOLATION, pool=pool) if value]
+        lanes = [
+            f"{_text(one['lane'] or 'no lane')} {value:g} {_text(one['phase'])}"
+            for one, value in rows.of(c.LANE_PODS, pool=pool)
+            if value
+        ]
+        yield [
+            _text(pool),
+            _light(rows.state(c.POOL_STATE, "state", pool=pool)),
+            _text(", ".join(violations)) or _NOTHING,
+            "<br>".join(lanes) or "no pod",
+        ]
+
+
+def _cards(rows: _Rows) -> Iterator[list[str]]:
+    for labels, _ in rows.of(c.GPU_INFO):
+        card = {"node": labels["node"], "gpu_uuid": labels["gpu_uuid"]}
+        owners = [
+            f"{_text(one['lane'] or one['owner_pod'])} <small>{_text(one['owner_namespace'])}/{_text(one['owner_pod'])}"
+            "</small>"
+            for one, _ in rows.of(c.GPU_OWNER_INFO, **card)
+        ]
+        yield [
+            f"{_text(labels['model'])} <small>{_text(labels['gpu_uuid'])}</small>",
+            _light(rows.state(c.GPU_UNAVAILABLE, "reason", **card) or rows.state(c.GPU_OWNERSHIP, "state", **card)),
+            _memory(rows, card),
+            _now(rows, card),
+            "<br>".join(owners) or _NOTHING,
+        ]
+
+
+def _memory(rows: _Rows, card: Mapping[str, str]) -> str:
+    used, total = rows.value(c.GPU_MEMORY_USED, **card), rows.value(c.GPU_MEMORY_TOTAL, **card)
+    if used is None or total is None:
+        return "absent"
+    return f"<meter min=0 max={total:.0f} value={used:.0f}></meter> {used / _GIB:.1f} of {total / _GIB:.1f} GiB"
+
+
+def _now(rows: _Rows, card: Mapping[str, str]) -> str:
+    heat = rows.value(c.GPU_TEMPERATURE, sensor="gpu", **card)
+    watts, limit = rows.value(c.GPU_POWER, **card), rows.value(c.GPU_POWER_LIMIT, **card)
+    said = [f"{heat:.0f} °C" if heat is not None else "", f"{watts:.0f} W" if watts is not None else ""]
+    return " · ".join(filter(None, said)) + (f" of {limit:.0f} W" if watts is not None and limit is not None else "")
+
+
+def _sources(page: Page, now: float) -> Iterator[list[str]]:
+    for state in page.snapshot.sources.values():
+        light = _light("ok" if state.is_up else "down")
+        yield [_text(state.name), light, _age(state, now), _text(state.message) or _NOTHING]
+
+
+def _age(state: SourceState, now: float) -> str:
+    return "never read" if state.last_success_at is None else f"{max(0.0, now - state.last_success_at):.0f} s"
+
+
+def _section(title: str, otherwise: str, heads: Iterable[str], rows: Iterable[list[str]]) -> str:
+    head = "".join(f"<th scope=col>{name}</th>" for name in heads)
+    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>" if body else f"<p>{otherwise}</p>"
+    return f"<section><h2>{title}</h2>{table}</section>"
+
+
+def _light(word: str) -> str:
+    kind = "good" if word in _GOOD else "quiet" if word in _QUIET or not word else "bad"
+    return f"<span class={kind}>{_text(word or 'unknown')}</span>"
+
+
+def _seconds(value: float | None) -> str:
+    return _NOTHING if value is None else f"{value:.3f} s"
+
+
+def _text(value: str) -> str:
+    return escape(value, quote=True)

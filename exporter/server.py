@@ -1,0 +1,86 @@
+"""HTTP: `/metrics`, `/healthz`, `/readyz` and the page at `/`.
+
+Every answer is made from the prepared page: no request touches hardware, a network, or a lock that a worker holds.
+"""
+
+import ssl
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from aiohttp import web
+
+from exporter import landing
+from exporter.exposition import Page
+from exporter.landing import Identity
+from exporter.poll import NOT_READ_YET
+
+_QUICK_STOP_SECONDS: Final = 1.0
+_SAFE_HEADERS: Final = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listen:
+    """Where to listen; no host: every address; port 0: the kernel chooses."""
+
+    host: str
+    port: int
+    tls: ssl.SSLContext | None = None
+
+
+def application(current: Callable[[], Page], identity: Identity) -> web.Application:
+    """Return the application whose every answer comes from `current()`."""
+
+    async def metrics(request: web.Request) -> web.Response:
+        body, headers = current().answer(request.headers.get("Accept", ""), request.headers.get("Accept-Encoding", ""))
+        return web.Response(body=body, headers=headers)
+
+    async def healthz(_: web.Request) -> web.Response:
+        return web.Response(text="ok\n")
+
+    async def readyz(_: web.Request) -> web.Response:
+        waiting = unread_sources(current())
+        if waiting:
+            return web.Response(status=503, text=f"waiting for the first reading of: {', '.join(waiting)}\n")
+        return web.Response(text="ready\n")
+
+    async def index(_: web.Request) -> web.Response:
+        html = landing.render(current(), identity, time.time())
+        return web.Response(text=html, content_type="text/html", headers=_SAFE_HEADERS)
+
+    app = web.Application(client_max_size=1024)
+    app.add_routes(
+        [
+            web.get("/metrics", metrics),
+            web.get("/healthz", healthz),
+            web.get("/readyz", readyz),
+            web.get("/", index),
+        ]
+    )
+    return app
+
+
+def unread_sources(page: Page) -> list[str]:
+    """Return the sources that have neither been read nor failed yet."""
+    return sorted(state.name for state in page.snapshot.sources.values() if state.message == NOT_READ_YET)
+
+
+@asynccontextmanager
+async def serving(app: web.Application, listen: Listen) -> AsyncIterator[str]:
+    """Serve `app` while the context is open; gives the URL, with the port that the kernel chose where it was 0."""
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_QUICK_STOP_SECONDS, keepalive_timeout=75)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, listen.host or None, listen.port, ssl_context=listen.tls, backlog=128)
+        await site.start()
+        address = runner.addresses[0]
+        shown = f"[{address[0]}]" if ":" in address[0] else address[0]
+        yield f"{'https' if listen.tls else 'http'}://{shown}:{address[1]}"
+    finally:
+        await runner.cleanup()
