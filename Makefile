@@ -50,7 +50,7 @@ format: venv ## format the code
 	$(BIN)/ruff check --fix .
 
 bench: venv tools ## measure a scrape against a peer and a floor, in one run
-	$(BIN)/python tests/benchmarks/scrape.py
+	PYTHONPATH=tests $(BIN)/python -m benchmarks.scrape
 
 lock: ## write the requirements files anew out of pyproject.toml (needs uv)
 	uv pip compile pyproject.toml $(LOCK) -o requirements.txt

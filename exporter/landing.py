@@ -95,9 +95,14 @@ def _aliases(rows: _Rows) -> Iterator[list[str]]:
         alias = labels["alias"]
         outcome = rows.state(c.PROBE_LAST_OUTCOME, "outcome", alias=alias) or "not probed yet"
         cause = rows.state(c.ALIAS_ROOT_CAUSE, "cause", alias=alias)
-        served = next((one["lane"] for one, _ in rows.of(c.PROBE_SERVED_INFO, alias=alias)), "")
+        served = next((_served(one) for one, _ in rows.of(c.PROBE_SERVED_INFO, alias=alias)), "")
         first = rows.value(c.PROBE_FIRST_TOKEN, alias=alias)
-        yield [_text(alias), _light(outcome), _light(cause), _seconds(first), _text(served)]
+        # of an alias that does not answer now, the last answer's time would be news from yesterday
+        yield [_text(alias), _light(outcome), _light(cause), _seconds(first if served else None), served or _NOTHING]
+
+
+def _served(labels: Mapping[str, str]) -> str:
+    return _text(labels["lane"] or "a lane without a name") + (" (fallback)" if labels["fallback"] == "true" else "")
 
 
 def _pools(rows: _Rows) -> Iterator[list[str]]:
@@ -138,14 +143,16 @@ def _memory(rows: _Rows, card: Mapping[str, str]) -> str:
     used, total = rows.value(c.GPU_MEMORY_USED, **card), rows.value(c.GPU_MEMORY_TOTAL, **card)
     if used is None or total is None:
         return "absent"
-    return f"<meter min=0 max={total:.0f} value={used:.0f}></meter> {used / _GIB:.1f} of {total / _GIB:.1f} GiB"
+    return f"<meter min=0 max={total:.0f} value={used:.0f}></meter>{used / _GIB:.1f} of {total / _GIB:.1f} GiB"
 
 
 def _now(rows: _Rows, card: Mapping[str, str]) -> str:
     heat = rows.value(c.GPU_TEMPERATURE, sensor="gpu", **card)
     watts, limit = rows.value(c.GPU_POWER, **card), rows.value(c.GPU_POWER_LIMIT, **card)
     said = [f"{heat:.0f} °C" if heat is not None else "", f"{watts:.0f} W" if watts is not None else ""]
-    return " · ".join(filter(None, said)) + (f" of {limit:.0f} W" if watts is not None and limit is not None else "")
+    if watts is not None and limit is not None:
+        said[1] += f" of {limit:.0f} W"
+    return "<br>".join(filter(None, said)) or "absent"
 
 
 def _sources(page: Page, now: float) -> Iterator[list[str]]:

@@ -34,7 +34,7 @@ class Owner:
 
 def owners(snapshot: Snapshot) -> tuple[Owner, ...]:
     """Return one row for each card and container that holds it, however many replicas of the card that is."""
-    named = {owner for owner, _ in _claims(snapshot) if owner is not None}
+    named = {owner for owner in _claims(snapshot) if owner is not None}
     return tuple(sorted(named, key=lambda owner: (owner.gpu_uuid, owner.namespace, owner.pod, owner.container)))
 
 
@@ -43,7 +43,7 @@ def states(snapshot: Snapshot) -> dict[str, str]:
     if snapshot.gpus is None:
         return {}
     held = Counter(owner.gpu_uuid for owner in owners(snapshot))
-    is_certain = snapshot.allocations is not None and all(owner is not None for owner, _ in _claims(snapshot))
+    is_certain = snapshot.allocations is not None and all(_claims(snapshot))
     return {device.uuid: _state(device, held[device.uuid], is_certain=is_certain) for device in snapshot.gpus.devices}
 
 
@@ -55,8 +55,8 @@ def _state(device: Device, holders: int, *, is_certain: bool) -> str:
     return "unowned_memory" if (device.memory_used_bytes or 0) > _IDLE_BYTES else "unallocated"
 
 
-def _claims(snapshot: Snapshot) -> Iterator[tuple[Owner | None, str]]:
-    """Yield every device id that the kubelet gave away with its owner; None: no device has that id."""
+def _claims(snapshot: Snapshot) -> Iterator[Owner | None]:
+    """Yield the owner of every device id that the kubelet gave away; None for an id that no device has."""
     if snapshot.allocations is None:
         return
     lanes = _lanes(snapshot.workloads)
@@ -67,7 +67,7 @@ def _claims(snapshot: Snapshot) -> Iterator[tuple[Owner | None, str]]:
             continue
         for device_id in allocation.device_ids:
             uuid = _resolve(device_id, snapshot.gpus)
-            yield (_owner(allocation, uuid, lanes.get(where, "")) if uuid else None), device_id
+            yield _owner(allocation, uuid, lanes.get(where, "")) if uuid else None
 
 
 def _owner(allocation: Allocation, uuid: str, lane: str) -> Owner:

@@ -1,0 +1,50 @@
+"""How patient a client of the API server is: client-go's numbers, in one place."""
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """Page size, silences and pauses; time and chance are in here too, so that a test needs neither.
+
+    https://github.com/kubernetes/client-go/blob/v0.36.3/tools/cache/reflector.go
+    """
+
+    page_size: int = 500
+    list_silence_seconds: float = 30.0
+    watch_seconds: tuple[float, float] = (300.0, 600.0)  # at random between, lest all clients come back at once
+    watch_grace_seconds: float = 30.0  # silence beyond the watch's own end: the connection is half open
+    short_watch_seconds: float = 10.0  # one that ends sooner was not meant to end
+    first_pause_seconds: float = 0.8
+    longest_pause_seconds: float = 30.0
+    forbidden_pause_seconds: float = 20.0  # nobody grants a right within a second: at most three questions a minute
+    forget_seconds: float = 120.0  # without trouble for so long, the pauses start small again
+    now: Callable[[], float] = time.monotonic
+    pause: Callable[[float], object] | None = None  # None: a pause that `stop` ends
+    random: Callable[[], float] = random.random
+
+    def choose_watch_seconds(self) -> float:
+        """Return for how long to watch this time."""
+        low, high = self.watch_seconds
+        return low + (high - low) * self.random()
+
+
+class Backoff:
+    """Pauses that double, with as much again at random, until there was no trouble for a while."""
+
+    def __init__(self, pace: Pace) -> None:
+        self._pace = pace
+        self._step = pace.first_pause_seconds
+        self._asked_at = pace.now()
+
+    def next(self) -> float:
+        """Return the seconds to pause before the next attempt."""
+        now = self._pace.now()
+        if now - self._asked_at > self._pace.forget_seconds:
+            self._step = self._pace.first_pause_seconds
+        self._asked_at = now
+        step, self._step = self._step, min(2 * self._step, self._pace.longest_pause_seconds)
+        return step * (1 + self._pace.random())

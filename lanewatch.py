@@ -1,0 +1,225 @@
+"""The command `lanewatch`: the only module that knows all the others; each subcommand imports what it runs.
+
+Nothing else puts the parts together: sources, collectors and probes get what they need as arguments.
+"""
+
+import contextlib
+import logging
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+import click
+
+from exporter.errors import ConfigError
+
+if TYPE_CHECKING:
+    from exporter.config import Config
+    from exporter.landing import Identity
+    from exporter.server import Listen
+
+_USAGE_ERROR: Final = 2
+_ADDRESS: Final = "0.0.0.0:19840"
+_SCENARIOS: Final = ("healthy", "switch", "dead-backend", "xid79", "two-lanes")
+_DEMO: Final = """\
+Lanewatch demo, scenario {scenario}. Everything below is simulated: no card, no cluster, no model.
+
+  page      {url}/          which layer failed, at a glance; the page refreshes itself
+  metrics   {url}/metrics   what Prometheus scrapes
+  probe     {probe}
+
+Look at: is exactly one lane active, who owns the card's memory, what the aliases' root cause is.
+Other scenarios: healthy, switch, dead-backend, xid79, two-lanes (--scenario, or make demo SCENARIO=...).
+Ctrl-C ends it.
+"""
+_log = logging.getLogger("lanewatch")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(version("lanewatch"), prog_name="lanewatch")
+def main() -> None:
+    """Tell which layer failed: card, driver, allocation, lane, server, gateway or alias."""
+
+
+def _split_address(_context: click.Context, _option: click.Parameter, value: str) -> tuple[str, int]:
+    host, colon, port = value.rpartition(":")
+    if not colon or not port.isdigit() or int(port) > 65535:
+        raise click.BadParameter(f"expected HOST:PORT with a port of 0 to 65535, found {value!r}")
+    return host.strip("[]"), int(port)
+
+
+def _serving_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that `serve` and `demo` share."""
+    levels = click.Choice(["debug", "info", "warning", "error"])
+    roles = click.Choice(["all", "node", "cluster"])
+    for option in (
+        _option("--log.level", "log_level", type=levels, default="info", show_default=True),
+        _option("--web.config.file", "web_config_file", metavar="FILE", help="Certificate and key of the server."),
+        _option(
+            "--web.listen-address",
+            "web_listen_address",
+            metavar="HOST:PORT",
+            default=_ADDRESS,
+            show_default=True,
+            callback=_split_address,
+        ),
+        _option(
+            "--role",
+            "role",
+            type=roles,
+            default="all",
+            show_default=True,
+            help="node: cards and kubelet; cluster: lanes and probes; all: both.",
+        ),
+        _option("--config", "config", metavar="FILE", help="Configuration; none: the defaults."),
+    ):
+        command = option(command)
+    return command
+
+
+def _option(flag: str, name: str, **settings: Any) -> Callable[..., Any]:  # noqa: ANN401  # click's own settings
+    return click.option(flag, name, envvar=f"LANEWATCH_{name.upper()}", show_envvar=True, **settings)
+
+
+@main.command()
+@_serving_options
+def serve(**options: Any) -> None:  # noqa: ANN401  # what the options above say
+    """Serve the metrics of this machine, its lanes and its aliases; it needs no configuration to begin."""
+    import asyncio  # noqa: PLC0415  # what only runs here is imported only here
+
+    config = _prepare(options)
+    asyncio.run(_serve(config, options))
+
+
+@main.command()
+@_option("--scenario", "scenario", type=click.Choice(_SCENARIOS), default="healthy", show_default=True)
+@_serving_options
+def demo(scenario: str, **options: Any) -> None:  # noqa: ANN401  # what the options above say
+    """Play the reference node, simulated: no card, no cluster, no network; the rest is the real thing."""
+    import asyncio  # noqa: PLC0415
+
+    config = _prepare(options)
+    asyncio.run(_demo(scenario, config, options))
+
+
+@main.group("config")
+def config_group() -> None:
+    """Check a configuration file, or print every key with its default and meaning."""
+
+
+@config_group.command()
+@click.argument("file")
+def check(file: str) -> None:
+    """Say whether FILE is valid; exit 2 and say what is wrong where it is not."""
+    config = _read_or_exit(file)
+    click.echo(f"{file}: valid: pools {len(config.pools)}, lanes {len(config.lanes)}, aliases {len(config.aliases)}")
+
+
+@config_group.command()
+def reference() -> None:
+    """Print every key with its default and meaning: a file to start from."""
+    from exporter import config_reference  # noqa: PLC0415
+
+    click.echo(config_reference.reference(), nl=False)
+
+
+@main.command()
+@click.option("--check", "is_check", is_flag=True, help="Write nothing; exit 1 and name the files that differ.")
+@click.option("--out", default=".", show_default=True, metavar="DIRECTORY", help="Root of the checkout.")
+def generate(*, is_check: bool, out: str) -> None:
+    """Write the rules, the dashboards and METRICS.md out of their sources."""
+    differing = {path: text for path, text in sorted(_generated().items()) if _differs(Path(out, path), text)}
+    for path, text in differing.items():
+        click.echo(f"{path}: {'differs: run `make generate`' if is_check else 'written'}")
+        if not is_check:
+            Path(out, path).parent.mkdir(parents=True, exist_ok=True)
+            Path(out, path).write_text(text, encoding="utf-8")
+    if is_check and differing:
+        raise SystemExit(1)
+
+
+def _generated() -> dict[str, str]:
+    import alerts.render  # noqa: PLC0415
+    import dashboards.render  # noqa: PLC0415
+    from exporter import metrics_document  # noqa: PLC0415
+
+    return {**alerts.render.render(), **dashboards.render.render(), **metrics_document.render()}
+
+
+def _differs(path: Path, text: str) -> bool:
+    return not path.is_file() or path.read_text(encoding="utf-8") != text
+
+
+def _prepare(options: dict[str, Any]) -> "Config":
+    from exporter import logs  # noqa: PLC0415
+
+    logs.configure(options["log_level"])
+    return _read_or_exit(options["config"])
+
+
+def _read_or_exit(path: str | None) -> "Config":
+    from exporter.config import read_config  # noqa: PLC0415
+
+    try:
+        return read_config(path)
+    except ConfigError as error:
+        _exit_with(error)
+
+
+def _exit_with(error: ConfigError) -> NoReturn:
+    click.echo(f"lanewatch: {error}", err=True)
+    raise SystemExit(_USAGE_ERROR)
+
+
+async def _serve(config: "Config", options: dict[str, Any]) -> None:
+    from exporter import wiring  # noqa: PLC0415
+    from exporter.config import node_name  # noqa: PLC0415
+    from exporter.snapshot import Snapshot  # noqa: PLC0415
+
+    async with contextlib.AsyncExitStack() as stack:
+        parts = await wiring.wire_sources(config, options["role"], stack)
+        if options["role"] != "node":
+            from probes.wiring import wire_probes  # noqa: PLC0415  # a node agent probes nothing
+
+            parts |= wire_probes(config)
+        await wiring.run(parts, Snapshot(node=node_name(config)), _identity(options), _listen(options), _announce)
+
+
+async def _demo(scenario: str, config: "Config", options: dict[str, Any]) -> None:
+    from exporter import wiring  # noqa: PLC0415
+    from exporter.snapshot import Snapshot  # noqa: PLC0415
+    from exporter.sources.simulated import NODE  # noqa: PLC0415
+    from probes.demo import demo_wiring  # noqa: PLC0415
+
+    def announce(url: str) -> None:
+        click.echo(_DEMO.format(url=url.replace("0.0.0.0", "127.0.0.1"), scenario=scenario, probe=probe))
+
+    async with demo_wiring(scenario, config, options["role"]) as (parts, probe):
+        first = Snapshot(node=config.node or NODE, is_simulated=True)
+        await wiring.run(parts, first, _identity(options), _listen(options), announce)
+
+
+def _identity(options: dict[str, Any]) -> "Identity":
+    from exporter.landing import Identity  # noqa: PLC0415
+
+    return Identity(version=version("lanewatch"), role=options["role"])
+
+
+def _listen(options: dict[str, Any]) -> "Listen":
+    from exporter import web_config  # noqa: PLC0415
+    from exporter.server import Listen  # noqa: PLC0415
+
+    host, port = options["web_listen_address"]
+    try:
+        return Listen(host=host, port=port, tls=web_config.read_tls(options["web_config_file"]))
+    except ConfigError as error:
+        _exit_with(error)
+
+
+def _announce(url: str) -> None:
+    _log.info("serving %s", url)
+
+
+if __name__ == "__main__":
+    main()
