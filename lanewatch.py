@@ -5,14 +5,14 @@ Nothing else puts the parts together: sources, collectors and probes get what th
 
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
-from exporter.errors import ConfigError
+from exporter.errors import ConfigError, ListenError
 
 if TYPE_CHECKING:
     from exporter.config import Config
@@ -86,10 +86,7 @@ def _option(flag: str, name: str, **settings: Any) -> Callable[..., Any]:  # noq
 @_serving_options
 def serve(**options: Any) -> None:  # noqa: ANN401  # what the options above say
     """Serve the metrics of this machine, its lanes and its aliases; it needs no configuration to begin."""
-    import asyncio  # noqa: PLC0415  # what only runs here is imported only here
-
-    config = _prepare(options)
-    asyncio.run(_serve(config, options))
+    _run(_serve(_prepare(options), options))
 
 
 @main.command()
@@ -97,10 +94,7 @@ def serve(**options: Any) -> None:  # noqa: ANN401  # what the options above say
 @_serving_options
 def demo(scenario: str, **options: Any) -> None:  # noqa: ANN401  # what the options above say
     """Play the reference node, simulated: no card, no cluster, no network; the rest is the real thing."""
-    import asyncio  # noqa: PLC0415
-
-    config = _prepare(options)
-    asyncio.run(_demo(scenario, config, options))
+    _run(_demo(scenario, _prepare(options), options))
 
 
 @main.group("config")
@@ -198,6 +192,16 @@ async def _demo(scenario: str, config: "Config", options: dict[str, Any]) -> Non
     async with demo_wiring(scenario, config, options["role"]) as (parts, probe):
         first = Snapshot(node=config.node or NODE, is_simulated=True)
         await wiring.run(parts, first, _identity(options), _listen(options), announce)
+
+
+def _run(work: Coroutine[Any, Any, None]) -> None:
+    import asyncio  # noqa: PLC0415
+
+    try:
+        asyncio.run(work)
+    except ListenError as error:
+        click.echo(f"lanewatch: {error}", err=True)
+        raise SystemExit(1) from error
 
 
 def _identity(options: dict[str, Any]) -> "Identity":

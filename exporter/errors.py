@@ -2,6 +2,7 @@
 
 LanewatchError
 ├── ConfigError      the configuration cannot be used: the start stops, exit code 2
+├── ListenError      the address cannot be listened on: the start stops, exit code 1
 ├── CatalogueError   a metric was used with labels that it does not have: a bug, found by tests
 └── SourceError      one outside system could not be read: data for `lanewatch_source_errors_total{kind}`
 """
@@ -18,6 +19,10 @@ class LanewatchError(Exception):
 
 class ConfigError(LanewatchError):
     """The configuration cannot be used; the message says what was expected, what was found, and where."""
+
+
+class ListenError(LanewatchError):
+    """The address cannot be listened on; the message says which, and why."""
 
 
 class CatalogueError(LanewatchError):

@@ -13,6 +13,7 @@ from typing import Final
 from aiohttp import web
 
 from exporter import landing
+from exporter.errors import ListenError
 from exporter.exposition import Page
 from exporter.landing import Identity
 from exporter.poll import NOT_READ_YET
@@ -78,7 +79,11 @@ async def serving(app: web.Application, listen: Listen) -> AsyncIterator[str]:
     await runner.setup()
     try:
         site = web.TCPSite(runner, listen.host or None, listen.port, ssl_context=listen.tls, backlog=128)
-        await site.start()
+        try:
+            await site.start()
+        except OSError as error:
+            where = f"{listen.host or '*'}:{listen.port}"
+            raise ListenError(f"expected to listen on {where}, found: {error.strerror or error}") from error
         address = runner.addresses[0]
         shown = f"[{address[0]}]" if ":" in address[0] else address[0]
         yield f"{'https' if listen.tls else 'http'}://{shown}:{address[1]}"
