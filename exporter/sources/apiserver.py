@@ -35,7 +35,7 @@ _KINDS: Final[tuple[tuple[type[Exception], SourceErrorKind], ...]] = (
 )
 _ADVICE: Final = (
     "give the cluster watcher's pod a service account with automountServiceAccountToken: true, set KUBECONFIG or "
-    "kubernetes.kubeconfig, or say kubernetes.mode: off"
+    "kubernetes.kubeconfig, or say kubernetes.enabled: false"
 )
 
 

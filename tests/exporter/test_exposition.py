@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
-from fakes.reference_node import AT, SNAPSHOT, exposition, page
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
@@ -17,6 +16,7 @@ from exporter.catalogue import GPU_UP, METRICS, POOL_STATE, SERIES_DROPPED, SOUR
 from exporter.exposition import OPENMETRICS, SERIES_BUDGET, TEXT, TEXT_1, Exposition, Page, negotiate
 from exporter.metric import Family, Sample
 from exporter.snapshot import Snapshot
+from fakes.reference_node import AT, SNAPSHOT, exposition, page
 
 _GOLDEN = Path(__file__).parent / "golden" / "reference-node.prom"
 _PROMETHEUS_3 = (

@@ -6,13 +6,13 @@ import socket
 
 import httpx
 import pytest
-from fakes.reference_node import SNAPSHOT, page
 
 from exporter.exposition import OPENMETRICS, Page
 from exporter.landing import Identity
 from exporter.poll import NOT_READ_YET
 from exporter.server import Listen, application, serving
 from exporter.snapshot import SourceState
+from fakes.reference_node import SNAPSHOT, page
 
 _IDENTITY = Identity(version="0", role="all")
 

@@ -131,7 +131,7 @@ def test_switch_is_not_ok() -> None:
 
 
 def test_switch_that_never_completes_ends_as_none() -> None:
-    """After the grace a switch is `none`, since then; the grace counts from the last steady sight, not from the switch."""
+    """After the grace a switch is `none`, since then; the grace counts from the last steady sight."""
     switching = judge_after_steady(world(), seconds=30)
     late = NOW + SWITCH_GRACE_SECONDS
     over = judge_pool(POOL, world(), switching, late)

@@ -79,7 +79,9 @@ def test_one_pod_may_hold_two_cards() -> None:
         pytest.param([], 2, "unallocated", id="nobody was given it and it is empty"),
         pytest.param([], 500, "unallocated", id="driver and display are nobody"),
         pytest.param([], 21642, "unowned_memory", id="nobody was given it and it is full"),
-        pytest.param([given_to("a", "card0-0")], 21642, "unknown", id="some card was given away, which one is not known"),
+        pytest.param(
+            [given_to("a", "card0-0")], 21642, "unknown", id="some card was given away, which one is not known"
+        ),
         pytest.param(None, 21642, "unknown", id="the kubelet could not be asked"),
         pytest.param(None, 2, "unknown", id="the kubelet could not be asked, though the card is empty"),
     ],
@@ -118,7 +120,9 @@ def test_no_devices_no_states() -> None:
     assert ownership.states(Snapshot(node="n", allocations=Allocations())) == {}
 
 
-IDS = st.sampled_from(["GPU-0", "GPU-0::1", "GPU-1", "0", "1::2", "nvidia.com/gpu=GPU-1", "MIG-9", "card0", "", "::", "="])
+IDS = st.sampled_from(
+    ["GPU-0", "GPU-0::1", "GPU-1", "0", "1::2", "nvidia.com/gpu=GPU-1", "MIG-9", "card0", "", "::", "="]
+)
 HELD = st.lists(
     st.builds(
         Allocation,

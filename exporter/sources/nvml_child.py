@@ -1,0 +1,178 @@
+"""The NVML reader as a process of its own: `python -m exporter.sources.nvml_child <interval> <library>`.
+
+A call into the driver may never return. So each card has its own thread here, and the main thread, which makes no call,
+writes what they read to the parent and leaves when the parent closes stdin. One line of JSON a message:
+
+    {"type": "opened", "cards": 8}                       the driver answers
+    {"type": "named", "uuid": "GPU-…", "index": 0}       a card was found
+    {"type": "read", "device": {…}, "watches_xids": …}   it was read; the keys are those of `snapshot.Device`
+    {"type": "xid", "uuid": "GPU-…", "code": 79}         the driver reported an Xid
+    {"type": "fault", "kind": "absent", "message": "…"}  the last line: the driver cannot be used
+
+and in each line `calls`: how many calls into the driver were made since the line before.
+"""
+
+import contextlib
+import json
+import os
+import queue
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Final
+
+from exporter.sources.nvml import FAILURES, Card, Driver, DriverGoneError, TimedOutError, Values
+from exporter.sources.nvml_card import CardReader
+from exporter.sources.nvml_events import XidWatch
+from exporter.sources.nvml_fields import FIELDS, ONCE, TWELFTH, Field
+
+_LONGEST_WAIT: Final = 1.0  # seconds in one call for events: it cannot be interrupted, and stopping waits for it
+_PATIENCE: Final = 1.2  # seconds that threads have to come back from the driver when the process shall end
+_LONGEST_QUEUE: Final = 256  # messages: a parent that does not listen makes the threads wait, not the memory grow
+
+
+class Child:
+    """The threads of this process and the queue from which the main thread writes."""
+
+    def __init__(self, interval: float, library: str) -> None:
+        self._interval = interval
+        self._library = library
+        self._driver = Driver()
+        self._messages: queue.Queue[Values | None] = queue.Queue(_LONGEST_QUEUE)
+        self._stopping = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def run(self, output: int) -> None:
+        """Write messages to `output` until the parent closes stdin or the driver is gone, then leave the driver."""
+        threading.excepthook = self._report_crash
+        threading.Thread(target=self._watch_stdin, daemon=True).start()
+        self._spawn(self._open)
+        with contextlib.suppress(BrokenPipeError):  # the parent is gone: the same as being told to stop
+            self._write(output)
+        self._leave()
+
+    def _write(self, output: int) -> None:
+        while (message := self._messages.get()) is not None:
+            message["calls"] = self._driver.take_calls()
+            line = json.dumps(message, allow_nan=False).encode() + b"\n"
+            while line:
+                line = line[os.write(output, line) :]
+            if message["type"] == "fault":
+                return
+
+    def _watch_stdin(self) -> None:
+        while os.read(0, 4096):
+            pass
+        self._messages.put(None)
+
+    def _spawn(self, work: Callable[..., None], *arguments: object) -> None:
+        """Start a thread; a daemon, because one that hangs in the driver must not hold up the end of the process."""
+        thread = threading.Thread(target=self._work, args=(work, *arguments), daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _work(self, work: Callable[..., None], *arguments: object) -> None:
+        try:
+            work(*arguments)
+        except DriverGoneError as error:
+            self._say("fault", kind=error.kind, message=str(error))
+
+    def _report_crash(self, crash: threading.ExceptHookArgs) -> None:
+        sys.__excepthook__(crash.exc_type, crash.exc_value or crash.exc_type(), crash.exc_traceback)
+        self._say("fault", kind="failed", message=f"the reader met {crash.exc_type.__name__}; see the log")
+
+    def _say(self, what: str, /, **values: object) -> None:
+        self._messages.put({"type": what, **values})
+
+    def _leave(self) -> None:
+        """Close the driver, but only if no thread is in it: it would wait for that one for ever."""
+        self._stopping.set()
+        deadline = time.monotonic() + _PATIENCE
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        if any(thread.is_alive() for thread in self._threads):
+            return
+        with contextlib.suppress(DriverGoneError, *FAILURES):
+            self._driver.call("nvmlShutdown")
+
+    # --- threads ---------------------------------------------------------------------------------------------------
+
+    def _open(self) -> None:
+        """Open the driver and start a thread for each card, also for those that appear later."""
+        self._driver.open(self._library)
+        watch = XidWatch(self._driver)
+        self._spawn(self._watch_xids, watch)
+        watch.is_decided.wait(_LONGEST_WAIT)  # so that the first reading of a card can say that its Xids are watched
+        fields = (*FIELDS, Field("xids", ONCE, (watch.add,)))
+        started = -1
+        while not self._stopping.is_set():
+            cards = self._count_cards()
+            if cards > started:
+                self._say("opened", cards=cards)
+            for index in range(max(started, 0), cards):
+                self._spawn(self._follow, index, fields)
+            started = max(started, cards)
+            self._stopping.wait(self._interval * TWELFTH)
+
+    def _count_cards(self) -> int:
+        try:
+            return int(self._driver.call("nvmlDeviceGetCount"))
+        except FAILURES:
+            return -1
+
+    def _follow(self, index: int, fields: tuple[Field, ...]) -> None:
+        """Read one card for ever."""
+        card = self._find(index)
+        if card is None:
+            return
+        self._say("named", uuid=card.uuid, index=index)
+        reader = CardReader(card, fields)
+        while not self._stopping.is_set():
+            started = time.monotonic()
+            device = reader.read()
+            self._say("read", watches_xids=device.pop("watches_xids", False), device=device)
+            self._stopping.wait(max(0.0, started + self._interval - time.monotonic()))
+
+    def _find(self, index: int) -> Card | None:
+        """Return the card, however long it takes until the driver has a handle for it."""
+        while not self._stopping.is_set():
+            try:
+                return Card(self._driver, index)
+            except FAILURES:
+                self._stopping.wait(self._interval)
+        return None
+
+    def _watch_xids(self, watch: XidWatch) -> None:
+        try:
+            watch.open()
+        except FAILURES:
+            return
+        while not self._stopping.is_set():
+            try:
+                uuid, code = watch.wait(min(_LONGEST_WAIT, self._interval))
+            except TimedOutError:
+                continue
+            except FAILURES:
+                self._stopping.wait(self._interval)  # a lost card makes the call fail at once, each time
+            else:
+                self._say("xid", uuid=uuid, code=code)
+
+
+def _take_stdout() -> int:
+    """Return a descriptor of our own to the parent; whoever prints to stdout from now on prints to nowhere."""
+    output = os.dup(1)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
+    return output
+
+
+def main(arguments: list[str]) -> None:
+    """Read until told to stop."""
+    interval, library = arguments
+    Child(float(interval), library).run(_take_stdout())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,157 @@
+"""What the NVML reader's messages add up to: each card's last reading, or why there is none.
+
+Pure: time comes as `now`, from a monotonic clock. It outlives the child, so names, Xid counts and calls survive it.
+"""
+
+import dataclasses
+from collections import defaultdict
+from typing import Final
+
+from exporter.snapshot import Device, Gpus, XidCount
+from exporter.sources.nvml_messages import Fault, Message, Named, Opened, Read, Xid
+
+_KERNEL_LOG: Final = "look for NVRM and Xid in the kernel log"
+_STARTING: Final = Fault("failed", "the NVML reader starts; the driver has not answered yet")
+_NO_START: Final = Fault("hung", f"the driver has not answered since the NVML reader started: {_KERNEL_LOG}")
+_NO_HANDLE: Final = Fault("failed", f"the driver counts cards and finds none of them: {_KERNEL_LOG}")
+_NO_ANSWER: Final = Fault("hung", f"no card answers, a call into the driver does not return: {_KERNEL_LOG}")
+_IDENTITY: Final = ("uuid", "index", "model", "pci_bus_id", "driver_version", "cuda_version")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Card:
+    """A card that was ever named; `device` is its last reading, None until there is one."""
+
+    named: Device
+    child: int  # the number of the child that named it last
+    answered_at: float
+    device: Device | None = None
+    watches_xids: bool = False
+
+
+class NvmlView:
+    """Takes messages, gives devices."""
+
+    def __init__(self, *, fresh_seconds: float) -> None:
+        self.calls = 0
+        self.fault: Fault | None = None
+        self._fresh_seconds = fresh_seconds
+        self._cards: dict[str, _Card] = {}
+        self._xids: dict[str, dict[int, XidCount]] = defaultdict(dict)
+        self._child = 0
+        self._started_at = 0.0
+        self._good_at = 0.0  # when any card last gave values to the present child, or when that started
+        self._ended: Fault | None = None
+        self._count: int | None = None  # cards, as the present child's driver says
+
+    def start(self, now: float) -> None:
+        """Begin with a new child: what it does not find again is missing."""
+        self._child += 1
+        self._started_at = self._good_at = now
+
+    def end(self, why: Fault) -> None:
+        """Note that the child ended; its last readings count until they are old."""
+        self._ended = why
+        self._count = None
+
+    def take(self, message: Message, *, now: float, unix_time: float) -> None:
+        """Take one message of the present child."""
+        self.calls += message.calls
+        match message:
+            case Opened(cards=cards):
+                self._count, self.fault, self._ended = cards, None, None
+            case Named(uuid=uuid, index=index):
+                self._name(Device(uuid=uuid, index=index), now)
+            case Read():
+                self._read(message, now)
+            case Xid(uuid=uuid, code=code):
+                self._count_xid(uuid, code, unix_time)
+            case Fault():
+                self.fault = message
+
+    def gpus(self, now: float) -> Gpus:
+        """Return all cards that were ever named; one without a fresh reading says why."""
+        devices = [device for card in self._cards.values() if (device := self._device(card, now))]
+        devices.sort(key=lambda device: (device.index, device.uuid))
+        return Gpus(source="nvml", devices=tuple(devices), calls=self.calls)
+
+    def problem(self, now: float) -> Fault | None:
+        """Return why nothing at all can be read, None if something can."""
+        if self.fault:
+            return self.fault
+        if self._count == 0 or self._has_fresh(now):
+            return None
+        if self._is_fresh(self._started_at, now):
+            return self._ended or _STARTING
+        if self._count is not None:
+            return _NO_ANSWER if self._cards else _NO_HANDLE
+        return self._ended or _NO_START
+
+    def is_settled(self, now: float) -> bool:
+        """Whether waiting a little would not tell more: all cards were read, or the driver cannot be used."""
+        read = [card for card in self._cards.values() if card.device and self._is_fresh(card.answered_at, now)]
+        return self.fault is not None or (self._count is not None and len(read) >= self._count)
+
+    def silence(self, now: float) -> float:
+        """Return the seconds since any card gave values, or since the child started; 0 where there are no cards."""
+        return 0.0 if self._count == 0 else now - self._good_at
+
+    @property
+    def has_values(self) -> bool:
+        """Whether the present child has given values of any card."""
+        return self._good_at > self._started_at
+
+    def _name(self, named: Device, now: float) -> None:
+        before = self._cards.get(named.uuid)
+        # A card that is named by a new child has not answered: its silence goes on.
+        card = dataclasses.replace(before, child=self._child) if before else _Card(named, self._child, now)
+        self._cards[named.uuid] = card
+
+    def _read(self, message: Read, now: float) -> None:
+        device = message.device
+        before = self._cards.get(device.uuid)
+        if device.unavailable is None:
+            self._good_at = now
+            named, watches_xids = _identity(device), message.watches_xids
+        else:  # it says no more than its UUID: the rest is what it said before
+            named = before.named if before else device
+            watches_xids = before.watches_xids if before else False
+        self._cards[device.uuid] = _Card(named, self._child, now, device, watches_xids)
+
+    def _count_xid(self, uuid: str, code: int, unix_time: float) -> None:
+        before = self._xids[uuid].get(code)
+        self._xids[uuid][code] = XidCount(code=code, count=before.count + 1 if before else 1, last_at=unix_time)
+
+    def _device(self, card: _Card, now: float) -> Device | None:
+        is_fresh = self._is_fresh(card.answered_at, now)
+        if is_fresh and card.device and card.device.unavailable is None and not self.fault:
+            return dataclasses.replace(card.device, xids=self._xids_of(card))
+        if is_fresh and card.device is None and not self.fault:
+            return None  # named a moment ago: nothing can be said yet
+        return dataclasses.replace(card.named, unavailable=self._reason(card, now), xids=self._xids_of(card))
+
+    def _reason(self, card: _Card, now: float) -> str:
+        last = card.device.unavailable if card.device else None
+        if last and (self._is_fresh(card.answered_at, now) or last == "lost"):
+            return last
+        is_replaced = self._count is not None and self._named_by_child() >= self._count
+        if self.fault or (card.child != self._child and is_replaced):
+            return "missing"
+        return "hung"
+
+    def _named_by_child(self) -> int:
+        return sum(card.child == self._child for card in self._cards.values())
+
+    def _xids_of(self, card: _Card) -> tuple[XidCount, ...] | None:
+        counts = self._xids.get(card.named.uuid, {})
+        return tuple(counts[code] for code in sorted(counts)) if counts or card.watches_xids else None
+
+    def _has_fresh(self, now: float) -> bool:
+        return any(self._is_fresh(card.answered_at, now) for card in self._cards.values())
+
+    def _is_fresh(self, at: float, now: float) -> bool:
+        return now - at <= self._fresh_seconds
+
+
+def _identity(device: Device) -> Device:
+    return Device(**{name: getattr(device, name) for name in _IDENTITY})
