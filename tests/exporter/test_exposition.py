@@ -43,7 +43,7 @@ def test_the_reference_node_has_its_golden_page() -> None:
 
 def test_both_formats_say_the_same() -> None:
     one = page()
-    families = parse_openmetrics(one.openmetrics.plain.decode("utf-8"))
+    families = parse_openmetrics(one.openmetrics.plain.decode("utf-8"))  # type: ignore[no-untyped-call]  # untyped there
     openmetrics = {
         f"{sample.name}{sorted(sample.labels.items())}": sample.value
         for family in families

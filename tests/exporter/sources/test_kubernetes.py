@@ -119,7 +119,7 @@ def test_no_credential_says_how_to_give_one(tmp_path: Path, monkeypatch: pytest.
 
     assert error.kind == "absent"
     assert f"or a kubeconfig at {tmp_path / 'none'}, found neither" in str(error)
-    assert "kubernetes.mode: off" in str(error)
+    assert "kubernetes.enabled: false" in str(error)
 
 
 @pytest.mark.parametrize("text", [pytest.param("a: [", id="not YAML"), pytest.param("{}", id="an empty kubeconfig")])
