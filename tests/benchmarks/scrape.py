@@ -19,10 +19,14 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from anyio.from_thread import start_blocking_portal
+
 from benchmarks import cost
+from fakes.kubelet import Answer, kubelet, pod
 from fakes.nvml import build, scenario
 
 _ROOT = Path(__file__).parents[2]
+_CARDS = 8
 _BLOCK = 20  # scrapes of one program before it is the next one's turn
 _HEADERS = {"Accept": "text/plain;version=0.0.4", "Accept-Encoding": "gzip"}
 _MIB = 1 << 20
@@ -112,14 +116,18 @@ class Stage:
         self.drivers: dict[str, scenario.Scenario] = {}
 
     def lanewatch(self) -> Subject:
-        """Start our node role; the kubelet is not there, which costs it an honest look every interval."""
+        """Start our node role beside a kubelet that gave each card to a pod."""
         port = _free_port()
+        socket_path = self._directory / "kubelet.sock"
+        pods = [pod(f"lane-{index}", str(scenario.h100(index)["uuid"])) for index in range(_CARDS)]
+        portal = self._stack.enter_context(start_blocking_portal())
+        self._stack.enter_context(portal.wrap_async_context_manager(kubelet(socket_path, Answer(pod_resources=pods))))
         config = self._directory / "lanewatch.yaml"
-        config.write_text(f"kubelet: {{socket: {self._directory}/kubelet.sock}}\n")
+        config.write_text(f"kubelet: {{socket: {socket_path}}}\n")
         address = f"127.0.0.1:{port}"
         command = [sys.executable, "-m", "lanewatch", "serve", "--role", "node", "--log.level", "error"]
         command += ["--web.listen-address", address, "--config", str(config)]
-        return self._start("lanewatch", command, port, needle=b"lanewatch_gpu_temperature_celsius{")
+        return self._start("lanewatch", command, port, needle=b'state="owned"} 1.0')
 
     def nvitop(self) -> Subject:
         """Start nvitop-exporter, with its own defaults."""
@@ -146,7 +154,7 @@ class Stage:
     def _start(self, name: str, command: list[str], port: int, *, needle: bytes) -> Subject:
         home = self._directory / name
         home.mkdir()
-        driver = scenario.Scenario(home, {**scenario.h100_node(8), "delay_us.*": self._delay_us})
+        driver = scenario.Scenario(home, {**scenario.h100_node(_CARDS), "delay_us.*": self._delay_us})
         self.drivers[name] = driver
         environment = {**driver.environment, **scenario.preload_environment(self._library)}
         subject = Subject(name, self._stack.enter_context(_running(command, environment)), port)
