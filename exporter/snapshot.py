@@ -110,6 +110,7 @@ class Deployment:
     namespace: str
     name: str
     desired_replicas: int
+    generation: int = 0  # rises whenever somebody changes the spec: replicas, image, anything
     labels: Mapping[str, str] = field(default_factory=dict)  # of its pod template
 
 

@@ -5,7 +5,7 @@ Raw truth and tolerance are kept apart: `is_ok` is what holds now, `switching` i
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from exporter.config import Pool
@@ -26,6 +26,10 @@ PHASES: Final = ("running", "pending", "failed", "succeeded", "terminating")
 # A planned switch parks a lane, raises another and loads its model: minutes in which no count is right.
 SWITCH_GRACE_SECONDS: Final = 600.0
 _INSUFFICIENT: Final = "Unschedulable: Insufficient "
+
+
+Plan = tuple[tuple[str, str, int, int], ...]
+"""Namespace, name, replicas and generation of every Deployment: it changes when somebody orders something."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,36 +53,44 @@ class PoolVerdict:
     is_ok: bool | None
     violations: tuple[str, ...] = ()
     lanes: tuple[LaneCount, ...] = ()
-    steady_at: float | None = None  # when it was seen steady last; a switch is a departure from there
+    steady_at: float | None = None  # when it was seen steady last
+    steady_plan: Plan = ()  # what was asked for then; a switch is a departure from it that somebody ordered
 
 
 def judge_pool(pool: Pool, workloads: Workloads | None, before: PoolVerdict | None, now: float) -> PoolVerdict:
     """Return the verdict on `pool`, given the verdict before this one."""
-    steady_at = before.steady_at if before else None
+    before = before or PoolVerdict(pool=pool.name, state="", since=now, is_ok=None)
     if workloads is None:
-        return PoolVerdict(
-            pool=pool.name, state="unknown", since=_since(before, "unknown", now), is_ok=None, steady_at=steady_at
-        )
+        blind = PoolVerdict(pool=pool.name, state="unknown", since=_since(before, "unknown", now), is_ok=None)
+        return replace(blind, steady_at=before.steady_at, steady_plan=before.steady_plan)
     pods = [pod for pod in workloads.pods if _carries(pod.labels, pool)]
-    lanes = _count_lanes(pods, [one for one in workloads.deployments if _carries(one.labels, pool)])
-    state = _state(lanes, steady_at, now)
+    deployments = [one for one in workloads.deployments if _carries(one.labels, pool)]
+    lanes, plan = _count_lanes(pods, deployments), _plan(deployments)
+    is_steady = _is_steady(lanes)
+    state = "steady" if is_steady else _broken_state(lanes, plan, before, now)
     return PoolVerdict(
         pool=pool.name,
         state=state,
         since=_since(before, state, now),
-        is_ok=_is_steady(lanes),
+        is_ok=is_steady,
         violations=_violations(pods, lanes),
         lanes=lanes,
-        steady_at=now if state == "steady" else steady_at,
+        steady_at=now if is_steady else before.steady_at,
+        steady_plan=plan if is_steady else before.steady_plan,
     )
 
 
-def _state(lanes: Sequence[LaneCount], steady_at: float | None, now: float) -> str:
-    if _is_steady(lanes):
-        return "steady"
-    if steady_at is not None and now - steady_at < SWITCH_GRACE_SECONDS and _wants_at_most_one(lanes):
+def _broken_state(lanes: Sequence[LaneCount], plan: Plan, before: PoolVerdict, now: float) -> str:
+    """Return why there is not exactly one: a switch that was ordered and is young, or none, or many."""
+    is_young = before.steady_at is not None and now - before.steady_at < SWITCH_GRACE_SECONDS
+    # a pod that is lost while nobody ordered anything is an outage from its first second
+    if is_young and plan != before.steady_plan and _wants_at_most_one(lanes):
         return "switching"
     return "many" if _total(lanes, "running") else "none"  # one that runs before a pending one: both want the card
+
+
+def _plan(deployments: Iterable[Deployment]) -> Plan:
+    return tuple(sorted((one.namespace, one.name, one.desired_replicas, one.generation) for one in deployments))
 
 
 def _is_steady(lanes: Sequence[LaneCount]) -> bool:
@@ -89,8 +101,8 @@ def _wants_at_most_one(lanes: Iterable[LaneCount]) -> bool:
     return sum(lane.desired or 0 for lane in lanes) <= 1
 
 
-def _since(before: PoolVerdict | None, state: str, now: float) -> float:
-    return before.since if before is not None and before.state == state else now
+def _since(before: PoolVerdict, state: str, now: float) -> float:
+    return before.since if before.state == state else now
 
 
 def _violations(pods: Sequence[Pod], lanes: Sequence[LaneCount]) -> tuple[str, ...]:

@@ -38,6 +38,7 @@ def read_deployment(raw: bytes | msgspec.Raw) -> Deployment:
         namespace=deployment.metadata.namespace,
         name=deployment.metadata.name,
         desired_replicas=deployment.spec.replicas,
+        generation=deployment.metadata.generation,
         labels=deployment.spec.template.metadata.labels or {},
     )
 
@@ -59,6 +60,7 @@ class _MetadataJson(_Json, frozen=True):
     labels: dict[str, str] | None = None
     owner_references: list[_OwnerJson] | None = None
     deletion_timestamp: str | None = None
+    generation: int = 0
 
 
 class _ConditionJson(_Json, frozen=True):

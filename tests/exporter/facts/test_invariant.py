@@ -20,12 +20,12 @@ def pod(lane: str, phase: str = "Running", **fields: object) -> Pod:
     return replace(base, **fields)  # type: ignore[arg-type]  # the fields of Pod
 
 
-def world(*pods: Pod, fast: int = 0, longctx: int = 0, deep: int = 0) -> Workloads:
+def world(*pods: Pod, fast: int = 0, longctx: int = 0, deep: int = 0, generation: int = 1) -> Workloads:
     desired = {"fast": fast, "longctx": longctx, "deep": deep}
     return Workloads(
         pods=pods,
         deployments=tuple(
-            Deployment(namespace="vllm", name=name, desired_replicas=count, labels=LABELS)
+            Deployment(namespace="vllm", name=name, desired_replicas=count, generation=generation, labels=LABELS)
             for name, count in desired.items()
         ),
     )
@@ -117,11 +117,20 @@ def test_first_sight(workloads: Workloads, state: str, violations: tuple[str, ..
             id="two raised lanes are no planned switch",
         ),
         pytest.param(world(pod("fast"), pod("fast", name="b"), fast=2), "many", id="a lane scaled to two is no switch"),
+        pytest.param(
+            world(pod("fast", "Pending"), fast=1, generation=2),
+            "switching",
+            id="the lane itself is rolled to a new image",
+        ),
+        pytest.param(world(fast=1), "none", id="the pod is gone and nobody ordered it"),
+        pytest.param(
+            world(pod("fast", "Pending", reason=INSUFFICIENT), fast=1), "none", id="an evicted pod that finds no card"
+        ),
         pytest.param(None, "unknown", id="the API server cannot be asked"),
     ],
 )
 def test_after_steady(workloads: Workloads | None, state: str) -> None:
-    """A planned switch has its grace, and what nobody plans has none."""
+    """A switch that somebody ordered has its grace; a pod that is lost while nobody ordered anything has none."""
     assert judge_after_steady(workloads).state == state
 
 
