@@ -16,7 +16,7 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 
 from exporter import catalogue
 from exporter.metric import Family, Metric, Sample
-from exporter.poll import isolate
+from exporter.poll import Isolation
 from exporter.snapshot import Snapshot
 
 Collector = Callable[[Snapshot, float], Iterable[Family]]
@@ -91,6 +91,7 @@ class Exposition:
         self._collectors = dict(collectors)
         self._rendered: dict[str, Rendered] = {}
         self._dropped: dict[str, int] = {}
+        self._isolation = Isolation()
 
     def prepare(self, snapshot: Snapshot, now: float) -> Page:
         """Return the page of `snapshot` at Unix time `now`."""
@@ -113,7 +114,7 @@ class Exposition:
         merged: dict[Metric, list[Sample]] = {}
         for name, collector in self._collectors.items():
             # materialised inside the guard: half a collector's families would be half a truth
-            families = isolate(f"collector {name}", partial(_materialise, collector, snapshot, now), None)
+            families = self._isolation.call(f"collector {name}", partial(_materialise, collector, snapshot, now))
             if families is None:
                 self._drop(name, 1)
             for family in families or ():
@@ -132,7 +133,7 @@ class Exposition:
         before = self._rendered.get(family.metric.name)
         if before is not None and before.family == family:
             return before
-        rendered = isolate(f"family {family.metric}", partial(_render_family, family), None)
+        rendered = self._isolation.call(f"family {family.metric}", partial(_render_family, family))
         if rendered is None:
             self._drop(family.metric.name, len(family.samples))
         return rendered

@@ -119,10 +119,22 @@ async def keep_running(name: str, work: Callable[[], Awaitable[None]], *, pause_
         await asyncio.sleep(pause_seconds)
 
 
-def isolate(name: str, call: Callable[[], T], otherwise: T) -> T:
-    """Return what `call` returns; where it raises, log it under `name` and return `otherwise`."""
-    try:
-        return call()
-    except Exception:  # noqa: BLE001  # one family that cannot be made must not cost the page
-        _log.exception("%s failed; it is left out", name)
-        return otherwise
+class Isolation:
+    """Calls what may raise and goes on without it; says so when it begins and when it ends, not each time."""
+
+    def __init__(self) -> None:
+        self._failing: set[str] = set()
+
+    def call(self, name: str, call: Callable[[], T]) -> T | None:
+        """Return what `call` returns, or None where it raises."""
+        try:
+            result = call()
+        except Exception:
+            if name not in self._failing:
+                _log.exception("%s failed; it is left out", name)
+            self._failing.add(name)
+            return None
+        if name in self._failing:
+            _log.info("%s works again", name)
+            self._failing.discard(name)
+        return result

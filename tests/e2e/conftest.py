@@ -1,8 +1,14 @@
+import signal
 from collections.abc import Iterator
 
 import pytest
 
 from e2e.cluster import Cluster
+
+
+def pytest_configure() -> None:
+    """Let SIGTERM end a run as Ctrl-C does, so that whoever started real programs gets to stop them."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

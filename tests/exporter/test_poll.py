@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from exporter.errors import SourceError
-from exporter.poll import NOT_READ_YET, Poller, Schedule, isolate, keep_running
+from exporter.poll import NOT_READ_YET, Isolation, Poller, Schedule, keep_running
 from exporter.snapshot import Allocations, Device, Gpus, Snapshot
 
 
@@ -99,8 +99,14 @@ def test_every_reading_is_announced() -> None:
     assert heard == [_CARD]
 
 
-def test_what_raises_is_left_out() -> None:
-    assert isolate("x", lambda: 1 // 0, -1) == -1
+def test_what_raises_is_left_out_and_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    """A collector that fails at each page would fill the log with one traceback a second."""
+    isolation = Isolation()
+    assert [isolation.call("x", lambda: 1 // 0) for _ in range(3)] == [None] * 3
+    assert [record.message for record in caplog.records] == ["x failed; it is left out"]
+    assert isolation.call("x", lambda: 7) == 7
+    assert isolation.call("x", lambda: 1 // 0) is None
+    assert len([record for record in caplog.records if record.levelname == "ERROR"]) == 2
 
 
 def test_work_that_dies_is_started_again() -> None:

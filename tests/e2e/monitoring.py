@@ -1,0 +1,120 @@
+"""A real Prometheus that scrapes us and evaluates our rules, and a real Alertmanager behind it."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import yaml
+
+from e2e.processes import LOOPBACK, Command, answers, free_port, running
+from e2e.tools import tool
+from e2e.waiting import eventually
+
+_READY_SECONDS: Final = 30.0
+_SECOND: Final = "1s"
+
+
+@dataclass(frozen=True, slots=True)
+class Prometheus:
+    """A server that can be asked."""
+
+    url: str
+
+    def query(self, promql: str) -> list[tuple[dict[str, str], float]]:
+        """Return labels and value of each series of an instant vector."""
+        result = self._get("query", query=promql)["result"]
+        return [(one["metric"], float(one["value"][1])) for one in result]
+
+    def values(self, promql: str) -> list[float]:
+        """Return the values of an instant vector, sorted."""
+        return sorted(value for _, value in self.query(promql))
+
+    def eventually(self, promql: str, expected: Sequence[float], *, within: float) -> None:
+        """Ask until the values of `promql` are `expected`."""
+        eventually(lambda: self.values(promql), list(expected), within=within, what=promql)
+
+    def alerts(self) -> dict[str, str]:
+        """Return the state of every alert that is pending or firing, by name.
+
+        Not by the series ALERTS: a server that just started writes it from the third evaluation on.
+        """
+        return {one["labels"]["alertname"]: one["state"] for one in self._get("alerts")["alerts"]}
+
+    def rule_health(self) -> set[str]:
+        """Return how the rules do: `ok`, `err`, or `unknown` before their first evaluation."""
+        return {rule["health"] for group in self._get("rules")["groups"] for rule in group["rules"]}
+
+    def _get(self, what: str, **parameters: str) -> dict[str, Any]:
+        answer = httpx.get(f"{self.url}/api/v1/{what}", params=parameters, timeout=10.0, trust_env=False)
+        body: dict[str, Any] = answer.json()
+        if body["status"] != "success":
+            raise AssertionError(f"{what} {parameters}: expected an answer, found {body['error']}")
+        found: dict[str, Any] = body["data"]
+        return found
+
+
+@contextmanager
+def prometheus(target: str, rules: Sequence[Path], alertmanager_url: str, directory: Path) -> Iterator[Prometheus]:
+    """Run a server that scrapes `target` (host:port) and evaluates `rules`, each second, while the context is open."""
+    config = _write(directory / "prometheus.yaml", _prometheus_config(target, rules, alertmanager_url))
+    port = free_port()
+    line = (
+        tool("prometheus"),
+        f"--config.file={config}",
+        f"--storage.tsdb.path={directory / 'data'}",
+        f"--web.listen-address={LOOPBACK}:{port}",
+        "--scrape.discovery-reload-interval=100ms",  # else the first scrape waits 5 s
+    )
+    url = f"http://{LOOPBACK}:{port}"
+    with running(Command(name="prometheus", line=line, directory=directory)) as program:
+        program.wait_until(lambda: answers(f"{url}/-/ready"), within=_READY_SECONDS)
+        yield Prometheus(url)
+
+
+@contextmanager
+def alertmanager(receiver_url: str, directory: Path) -> Iterator[str]:
+    """Run a server that tells one webhook everything at once while the context is open; gives its URL."""
+    config = _write(directory / "alertmanager.yaml", _alertmanager_config(receiver_url))
+    port = free_port()
+    line = (
+        tool("alertmanager"),
+        f"--config.file={config}",
+        f"--storage.path={directory / 'data'}",
+        f"--web.listen-address={LOOPBACK}:{port}",
+        "--cluster.listen-address=",
+    )
+    url = f"http://{LOOPBACK}:{port}"
+    with running(Command(name="alertmanager", line=line, directory=directory)) as program:
+        program.wait_until(lambda: answers(f"{url}/-/ready"), within=_READY_SECONDS)
+        yield url
+
+
+def _prometheus_config(target: str, rules: Sequence[Path], alertmanager_url: str) -> dict[str, Any]:
+    return {
+        "global": {"scrape_interval": _SECOND, "scrape_timeout": _SECOND, "evaluation_interval": _SECOND},
+        "rule_files": [str(path) for path in rules],
+        "alerting": {"alertmanagers": [{"static_configs": [{"targets": [alertmanager_url.removeprefix("http://")]}]}]},
+        "scrape_configs": [{"job_name": "lanewatch", "static_configs": [{"targets": [target]}]}],
+    }
+
+
+def _alertmanager_config(receiver_url: str) -> dict[str, Any]:
+    return {
+        "route": {
+            "receiver": "test",
+            "group_by": ["alertname"],
+            "group_wait": "0s",
+            "group_interval": _SECOND,
+            "repeat_interval": "1h",
+        },
+        "receivers": [{"name": "test", "webhook_configs": [{"url": receiver_url, "send_resolved": True}]}],
+    }
+
+
+def _write(path: Path, content: dict[str, Any]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(yaml.safe_dump(content))
+    return path
