@@ -129,7 +129,7 @@ class Isolation:
         """Return what `call` returns, or None where it raises."""
         try:
             result = call()
-        except Exception:
+        except Exception:  # noqa: BLE001  # one family that cannot be made must not cost the page
             if name not in self._failing:
                 _log.exception("%s failed; it is left out", name)
             self._failing.add(name)
