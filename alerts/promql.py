@@ -1,0 +1,39 @@
+"""The few PromQL shapes that every rule shares: how to survive a restart, a missed scrape and a missing series."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from exporter.metric import Metric
+
+# Labels that Prometheus adds and that change when a pod is replaced: kept, each restart would start `for` anew.
+# Everything else stays, `cluster` too where there is one, so that one rule file serves one machine and a fleet.
+PLACE: Final = ("instance", "pod")
+# The watcher may come back on another node; what it says of pools and aliases is the same wherever it runs.
+WATCHER_PLACE: Final = (*PLACE, "node")
+
+# Two scrapes of 60 s: a missed one is bridged, and a single sample is too short to fire a `for` of 2m.
+_MISSED_SCRAPE: Final = "2m"
+
+
+def latest(selector: str, drop: Sequence[str] = PLACE, *, pick: str = "max", back: str = _MISSED_SCRAPE) -> str:
+    """Return the value now, or where there is none the last within `back`; what is now always wins."""
+    now = f"{pick} without ({', '.join(drop)}) ({selector})"
+    before = f"{pick} without ({', '.join(drop)}) (last_over_time({selector}[{back}]))"
+    return f"(\n{indent(now)}\n  or\n{indent(before)}\n)"
+
+
+def indent(text: str, by: int = 2) -> str:
+    """Return `text` with each line moved to the right."""
+    return "\n".join(" " * by + line for line in text.splitlines())
+
+
+def tell(metric: Metric, show: Sequence[str], *, same: str) -> str:
+    """Return a template that names the series of `metric` whose `same` label is the alert's: an owner, a reason.
+
+    A look-up in the text cannot multiply the alert, as a join with several owners of one card would.
+    """
+    selector = metric.where(**{same: "%s"})
+    shown = "/".join(f"{{{{ .Labels.{label} }}}}" for label in show)
+    # sorted: a text that changes its order at each evaluation is a new notification each time
+    found = f"{{{{ range printf `{selector} == 1` $labels.{same} | query | sortByLabel `{show[-1]}` }}}}"
+    return f"{found} {shown}{{{{ else }}}} unknown{{{{ end }}}}"

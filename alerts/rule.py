@@ -1,0 +1,57 @@
+"""What an alert, a recorded series and a group of them are; plain data that `alerts/render.py` writes down."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+Severity = Literal["page", "ticket", "info", "heartbeat"]
+Layer = Literal["card", "driver", "allocation", "lane", "server", "gateway", "alias", "exporter"]
+
+# What people do (page, ticket) on the left, the words that Alertmanager configurations already route on the right.
+SEVERITY_LABEL: Final[Mapping[Severity, str]] = {
+    "page": "critical",
+    "ticket": "warning",
+    "info": "info",
+    "heartbeat": "none",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """One alert; its runbook is `alerts/runbooks/<name>.md`, its `layer` is the one that failed."""
+
+    name: str
+    expr: str
+    severity: Severity
+    layer: Layer
+    summary: str
+    description: str
+    for_: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One recorded series."""
+
+    name: str
+    expr: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Rules that are evaluated one after the other, each seeing what those before it recorded."""
+
+    name: str
+    rules: tuple[Alert | Record, ...]
+    interval: str = "30s"
+
+    @property
+    def alerts(self) -> tuple[Alert, ...]:
+        """The alerts among the rules."""
+        return tuple(rule for rule in self.rules if isinstance(rule, Alert))
+
+    @property
+    def records(self) -> tuple[Record, ...]:
+        """The recorded series among the rules."""
+        return tuple(rule for rule in self.rules if isinstance(rule, Record))

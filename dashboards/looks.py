@@ -1,0 +1,10 @@
+"""Looks that several rows share."""
+
+from typing import Final
+
+from dashboards.board import Look, Word
+
+YES_OR_NO: Final = (Word(0, "no", "red"), Word(1, "yes", "green"))
+HOLDS: Final = (Word(1, "holds", "orange"),)
+COUNT: Final = Look(unit="short", least=0)
+SECONDS: Final = Look(unit="s", least=0)

@@ -1,0 +1,1 @@
+"""The rows that boards are made of, one question a file."""

@@ -1,0 +1,120 @@
+"""Which card, and who owns it: allocation, memory, heat, power and what holds the clock down."""
+
+from typing import Final
+
+from dashboards.board import Look, Panel, Query, Row, Word
+from dashboards.looks import COUNT
+from dashboards.series import chosen, increase, numbered, rate
+from exporter import catalogue as c
+
+_WORDS_OF_OWNERSHIP: Final = (
+    Word(0, "owned", "green"),
+    Word(1, "shared", "yellow"),
+    Word(2, "unowned_memory", "red"),
+    Word(3, "unallocated", "blue"),
+    Word(4, "unknown", "gray"),
+)
+_CARD: Final = "{{node}} {{gpu_uuid}}"
+
+_OWNERS: Final = "node, gpu_uuid, owner_namespace, owner_pod, owner_container, lane"
+ROW: Final = Row(
+    "Which card, and who owns it?",
+    (
+        Panel(
+            kind="table",
+            title="Who owns which card?",
+            about="A row for each container that the kubelet gave a card to, with the memory in use on the whole card.",
+            queries=(
+                Query(
+                    f"max by ({_OWNERS}) ({chosen(c.GPU_OWNER_INFO)})\n"
+                    "* on (node, gpu_uuid) group_left ()\n"
+                    f"max by (node, gpu_uuid) ({chosen(c.GPU_MEMORY_USED)})"
+                ),
+            ),
+            look=Look(
+                unit="bytes",
+                columns=(
+                    ("node", "Node"),
+                    ("gpu_uuid", "Card"),
+                    ("owner_namespace", "Namespace"),
+                    ("owner_pod", "Pod"),
+                    ("owner_container", "Container"),
+                    ("lane", "Lane"),
+                    ("Value", "Memory in use on the card"),
+                ),
+            ),
+            width=14,
+        ),
+        Panel(
+            kind="state-timeline",
+            title="Is the memory in use owned?",
+            about="unowned_memory: memory is in use, and the kubelet gave the card to nobody.",
+            queries=(
+                Query(
+                    numbered(c.GPU_OWNERSHIP, "state", [word.text for word in _WORDS_OF_OWNERSHIP], "node, gpu_uuid"),
+                    _CARD,
+                ),
+            ),
+            look=Look(unit="none", words=_WORDS_OF_OWNERSHIP),
+            width=10,
+        ),
+        Panel(
+            kind="timeseries",
+            title="Where did the memory go?",
+            about="used + free + reserved is the whole card. Much used is normal: a server takes its memory at start.",
+            queries=(
+                Query(f"sum by (node, gpu_uuid) ({chosen(c.GPU_MEMORY_USED)})", f"{_CARD} used"),
+                Query(f"sum by (node, gpu_uuid) ({chosen(c.GPU_MEMORY_RESERVED)})", f"{_CARD} reserved"),
+                Query(f"sum by (node, gpu_uuid) ({chosen(c.GPU_MEMORY_FREE)})", f"{_CARD} free"),
+            ),
+            look=Look(unit="bytes", least=0, is_stacked=True),
+        ),
+        Panel(
+            kind="timeseries",
+            title="Does the card answer, and with which errors?",
+            about="Xid errors between two points, by code, and cards that do not answer, by reason. Empty is good.",
+            queries=(
+                Query(
+                    f"sum by (node, gpu_uuid, xid, class) ({increase(c.GPU_XID_ERRORS)}) > 0",
+                    f"{_CARD} Xid {{{{xid}}}} ({{{{class}}}})",
+                ),
+                Query(
+                    f"max by (node, gpu_uuid, reason) ({chosen(c.GPU_UNAVAILABLE)} == 1)",
+                    f"{_CARD} {{{{reason}}}}",
+                ),
+            ),
+            look=COUNT,
+        ),
+        Panel(
+            kind="timeseries",
+            title="How hot is it?",
+            about="Temperature by sensor. What matters is whether the clock is held down for it, beside.",
+            queries=(
+                Query(f"max by (node, gpu_uuid, sensor) ({chosen(c.GPU_TEMPERATURE)})", f"{_CARD} {{{{sensor}}}}"),
+            ),
+            look=Look(unit="celsius"),
+            width=8,
+        ),
+        Panel(
+            kind="timeseries",
+            title="What holds the clock down?",
+            about="Share of time for each reason, counted by the driver. idle is normal; thermal, power_brake are not.",
+            queries=(
+                Query(f"max by (node, gpu_uuid, reason) ({rate(c.GPU_THROTTLE)}) > 0", f"{_CARD} {{{{reason}}}}"),
+            ),
+            look=Look(unit="percentunit", least=0, most=1),
+            width=8,
+        ),
+        Panel(
+            kind="timeseries",
+            title="How much power, of how much?",
+            about="Power drawn beside the limit that is enforced.",
+            queries=(
+                Query(f"max by (node, gpu_uuid) ({chosen(c.GPU_POWER)})", f"{_CARD} drawn"),
+                Query(f"max by (node, gpu_uuid) ({chosen(c.GPU_POWER_LIMIT)})", f"{_CARD} limit"),
+            ),
+            look=Look(unit="watt", least=0),
+            width=8,
+        ),
+    ),
+)

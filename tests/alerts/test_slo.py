@@ -1,0 +1,57 @@
+"""The burn-rate table: its numbers, and the objectives for which it would be silent."""
+
+import re
+
+import pytest
+
+from alerts.slo import TIERS, WINDOWS, Tier, refuse_impossible_tiers
+from exporter.config import Objectives
+from exporter.errors import ConfigError
+
+_SECONDS = {"m": 60, "h": 3600, "d": 86400}
+
+
+@pytest.mark.parametrize("window", sorted(WINDOWS))
+def test_a_window_is_as_long_as_its_name(window: str) -> None:
+    """The expected number of probes is computed from it."""
+    assert int(window[:-1]) * _SECONDS[window[-1]] == WINDOWS[window]
+
+
+def test_every_window_of_the_table_is_recorded() -> None:
+    """And none is recorded that no tier reads."""
+    assert {window for tier in TIERS for window in (tier.long, tier.short)} == set(WINDOWS)
+
+
+@pytest.mark.parametrize("tier", TIERS, ids=lambda tier: f"{tier.severity} {tier.long}")
+def test_a_long_window_is_twelve_short_ones(tier: Tier) -> None:
+    """The workbook's rule: the short window ends the alert soon after the trouble."""
+    assert WINDOWS[tier.long] == 12 * WINDOWS[tier.short]
+
+
+@pytest.mark.parametrize(
+    ("objective", "message"),
+    [
+        pytest.param(
+            0.93,
+            "Expected an objective > 0.9306, found 0.93: the page for a burn rate of 14.4 over 1h can never fire, "
+            "it needs 101% bad probes",
+            id="one hour's page is out of reach",
+        ),
+        pytest.param(
+            0.5,
+            "Expected an objective > 0.9306, found 0.5: the page for a burn rate of 14.4 over 1h can never fire, "
+            "it needs 720% bad probes",
+            id="nearly all tiers are out of reach",
+        ),
+    ],
+)
+def test_an_objective_that_silences_a_tier_is_refused(objective: float, message: str) -> None:
+    """Other generators stay silent, and so do their alerts."""
+    with pytest.raises(ConfigError, match=f"^{re.escape(message)}$"):
+        refuse_impossible_tiers(objective)
+
+
+@pytest.mark.parametrize("objective", [0.95, 0.99, 0.995, 0.999, Objectives().availability, Objectives().first_token])
+def test_usual_objectives_are_accepted(objective: float) -> None:
+    """The defaults of the configuration among them."""
+    refuse_impossible_tiers(objective)
