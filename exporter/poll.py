@@ -16,7 +16,6 @@ from exporter.snapshot import Allocations, Gpus, Snapshot, SourceState, Workload
 
 NOT_READ_YET: Final = "not read yet"
 Part = Gpus | Allocations | Workloads
-_SLOT: Final[dict[type, str]] = {Gpus: "gpus", Allocations: "allocations", Workloads: "workloads"}
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
@@ -31,10 +30,14 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """One source and how it is read: every `interval_seconds`, given up after `deadline_seconds`."""
+    """One source and how it is read: every `interval_seconds`, given up after `deadline_seconds`.
+
+    What it says goes into the field `slot` of the snapshot, and is a `part`.
+    """
 
     name: str
     source: Source
+    slot: str
     part: type[Part]
     interval_seconds: float
     deadline_seconds: float
@@ -103,7 +106,7 @@ class Poller:
     def _note(self, schedule: Schedule, state: SourceState, part: Part | None) -> None:
         changes: dict[str, Any] = {
             "sources": {**self.snapshot.sources, schedule.name: state},
-            _SLOT[schedule.part]: part,
+            schedule.slot: part,
         }
         self.snapshot = dataclasses.replace(self.snapshot, **changes)
         self.on_change()

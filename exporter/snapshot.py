@@ -27,6 +27,15 @@ class DeviceProcess:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NvLink:
+    """One NVLink of a card: whether it is up, and its error counters by kind."""
+
+    index: int
+    is_up: bool | None = None
+    errors: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Device:
     """One card as its driver describes it at one instant."""
 
@@ -53,6 +62,36 @@ class Device:
     pcie_generation: Mapping[str, int] = field(default_factory=dict)  # view (now, max) -> generation
     pcie_width_lanes: Mapping[str, int] = field(default_factory=dict)  # view (now, max) -> lanes
     processes: tuple[DeviceProcess, ...] | None = None  # None: the list could not be read
+    parent_uuid: str = ""  # of a MIG instance: the card that it is cut from
+    mig_profile: str = ""  # of a MIG instance: 1g.10gb
+    vbios_version: str = ""
+    serial: str = ""  # only where the configuration asks for it
+    sharing: str = ""  # none, mig, mps or vgpu; empty: cannot be told
+    bar1_total_bytes: int | None = None
+    bar1_used_bytes: int | None = None
+    engine_utilization_ratio: Mapping[str, float] = field(default_factory=dict)  # encoder, decoder, jpeg, ofa
+    gpm_ratio: Mapping[str, float] = field(default_factory=dict)  # sm_active, tensor_active, dram_active ...
+    busy_seconds: float | None = None  # since the reader began, integrated from the driver's own samples
+    temperature_limits_celsius: Mapping[str, float] = field(default_factory=dict)  # slowdown, shutdown, memory_max
+    temperature_margin_celsius: float | None = None  # how far it is to the card's own slowdown point
+    fan_ratio: Mapping[str, float] = field(default_factory=dict)  # by number of the fan
+    power_average_watts: float | None = None
+    power_limits_watts: Mapping[str, float] = field(default_factory=dict)  # default, min, max
+    clocks_max_hertz: Mapping[str, float] = field(default_factory=dict)  # by domain
+    performance_state: int | None = None  # 0 fastest .. 15
+    pcie_replays: int | None = None
+    pcie_errors: Mapping[str, int] = field(default_factory=dict)  # by kind
+    pcie_bytes_per_second: Mapping[str, float] = field(default_factory=dict)  # rx, tx; only where asked for
+    ecc_errors: Mapping[str, int] = field(default_factory=dict)  # corrected, uncorrected, over the card's life
+    retired_pages: Mapping[str, int] = field(default_factory=dict)  # single_bit, double_bit
+    row_remaps: Mapping[str, int] = field(default_factory=dict)  # corrected, uncorrected
+    is_remap_pending: bool | None = None  # rows or pages that a reset will take out of use
+    is_remap_failed: bool | None = None
+    recovery_action: str = ""  # none, reset_gpu, reboot_node, drain_p2p, drain_and_reset, recover_imex
+    nvlinks: tuple[NvLink, ...] = ()
+    peaks: Mapping[str, float] = field(default_factory=dict)  # highest of a stated window, by field of this struct
+    readings_due: int | None = None  # since the exporter began; a card that loses readings under load is ill
+    readings_made: int | None = None
     xids: tuple[XidCount, ...] | None = None  # None: events of this device cannot be watched
 
 
@@ -61,7 +100,7 @@ UNAVAILABLE_REASONS = ("lost", "hung", "failed", "missing")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gpus:
-    """All devices of one node, from one source (`nvml`, `simulated`)."""
+    """All devices of one node, from one source (`nvml`, `dcgm`, `xpum`, `simulated`)."""
 
     source: str
     devices: tuple[Device, ...] = ()
@@ -139,7 +178,9 @@ class Snapshot:
     """Everything known at one instant; swapped as a whole, so that no reader sees half of a change."""
 
     node: str
-    gpus: Gpus | None = None
+    gpus: Gpus | None = None  # as the driver says
+    dcgm: Gpus | None = None  # as a dcgm-exporter says
+    xpum: Gpus | None = None  # as an xpumanager says
     allocations: Allocations | None = None
     workloads: Workloads | None = None
     sources: Mapping[str, SourceState] = field(default_factory=dict)

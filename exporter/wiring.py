@@ -26,6 +26,13 @@ if TYPE_CHECKING:
     from exporter.sources.nvml_reader import NvmlReader
     from exporter.sources.simulated import Stagehand
 
+_SLOTS: Final = {  # source -> field of the snapshot
+    "nvml": "gpus",
+    "dcgm": "dcgm",
+    "xpum": "xpum",
+    "podresources": "allocations",
+    "kubernetes": "workloads",
+}
 _INSTANT: Final = 1.0  # seconds between two looks at a source that only reads its own memory
 _DEADLINE: Final = 5.0
 
@@ -135,7 +142,8 @@ async def _wire_cluster(config: Config, stack: contextlib.AsyncExitStack) -> Wir
 
 
 def _schedule(name: str, source: Source, part: type[Part], *, every: float = _INSTANT) -> Schedule:
-    return Schedule(name=name, source=source, part=part, interval_seconds=every, deadline_seconds=_DEADLINE)
+    slot = _SLOTS[name]
+    return Schedule(name=name, source=source, slot=slot, part=part, interval_seconds=every, deadline_seconds=_DEADLINE)
 
 
 def _build_info(identity: Identity, *, is_simulated: bool) -> Collector:

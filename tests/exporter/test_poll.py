@@ -28,7 +28,8 @@ class _Scripted:
 
 def _schedule(name: str, part: type[Gpus | Allocations], *script: object) -> Schedule:
     source = _Scripted(list(script))
-    return Schedule(name=name, source=source, part=part, interval_seconds=60, deadline_seconds=0.05)
+    slot = {Gpus: "gpus", Allocations: "allocations"}[part]
+    return Schedule(name=name, source=source, slot=slot, part=part, interval_seconds=60, deadline_seconds=0.05)
 
 
 _CARD = Gpus(source="nvml", devices=(Device(uuid="GPU-1", index=0),))
