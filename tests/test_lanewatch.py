@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -43,7 +44,7 @@ def _running(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     try:
         assert process.stdout is not None
         for line in process.stdout:
-            if match := re.search(r"http://127\.0\.0\.1:\d+(?=/metrics|\")", line):
+            if match := re.search(r"https?://127\.0\.0\.1:\d+(?=/metrics|\")", line):
                 yield process, match.group()
                 break
         else:
@@ -104,6 +105,25 @@ def test_a_web_configuration_that_is_not_understood_is_refused(tmp_path: Path) -
     done = _run("serve", "--web.config.file", str(path))
     assert done.returncode == 2
     assert "basic_auth_users" in done.stderr
+
+
+def test_it_serves_over_tls_where_it_is_asked_to() -> None:
+    """Relative names start at the file that holds them, as in exporter-toolkit."""
+    web = _ROOT / "tests/fixtures/tls/web.yaml"
+    with _running("serve", "--role", "node", "--web.config.file", str(web)) as (_, url):
+        trust = ssl.create_default_context(cafile=str(web.with_name("localhost.crt")))
+        answer = httpx.get(url.replace("127.0.0.1", "localhost") + "/healthz", verify=trust)
+        with pytest.raises(httpx.RemoteProtocolError):
+            httpx.get(url.replace("https", "http") + "/healthz")
+    assert answer.text == "ok\n"
+
+
+def test_a_certificate_that_is_not_there_stops_the_start(tmp_path: Path) -> None:
+    path = tmp_path / "web.yaml"
+    path.write_text("tls_server_config: {cert_file: none.crt, key_file: none.key}\n", encoding="utf-8")
+    done = _run("serve", "--web.config.file", str(path))
+    assert done.returncode == 2
+    assert f"lanewatch: {path}: expected a certificate and its key, found: No such file or directory" in done.stderr
 
 
 def test_it_serves_without_any_configuration_and_says_what_is_off() -> None:
