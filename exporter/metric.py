@@ -30,6 +30,7 @@ class Metric:
     kind: Kind
     help: str
     labels: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ("lanewatch",)  # who gives it; our own where we conclude or count it ourselves
 
     def __str__(self) -> str:
         return self.name

@@ -14,8 +14,8 @@ degrees Celsius, ratios 0..1. What could not be read is absent, never 0. Ownersh
 (`* on (node, gpu_uuid) group_left (owner_namespace, owner_pod, lane) lanewatch_gpu_owner_info`), never a label
 of a value.
 
-| series | kind | unit | labels | meaning |
-| --- | --- | --- | --- | --- |
+| series | kind | unit | labels | sources | meaning |
+| --- | --- | --- | --- | --- | --- |
 """
 
 
@@ -26,7 +26,8 @@ def render() -> dict[str, str]:
 
 def _row(metric: Metric) -> str:
     labels = ", ".join(f"`{label}`" for label in metric.labels)
-    return f"| `{metric}` | {metric.kind} | {_unit(metric)} | {labels} | {metric.help} |\n"
+    sources = ", ".join(metric.sources)
+    return f"| `{metric}` | {metric.kind} | {_unit(metric)} | {labels} | {sources} | {metric.help} |\n"
 
 
 def _unit(metric: Metric) -> str:

@@ -41,6 +41,7 @@ class Device:
 
     uuid: str
     index: int
+    source: str = ""  # which source tells of it, where a list has devices of several; empty: the list's own
     model: str = ""
     pci_bus_id: str = ""
     driver_version: str = ""
@@ -105,6 +106,74 @@ class Gpus:
     source: str
     devices: tuple[Device, ...] = ()
     calls: int = 0  # calls into the driver since the exporter started
+    allocations: "tuple[Allocation, ...]" = ()  # who holds what, where the source tells it (`dcgm`)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KernelXid:
+    """Lines of the kernel log that told of one Xid, or SXid of an NVSwitch, within about a second."""
+
+    number: int  # ours, rising: what was taken already is told by it
+    pci_bus_id: str
+    code: int
+    at: float
+    count: int = 1
+    sequence: int = -1  # the kernel's number of the last line; -1: the lines carry none
+    pid: int = 0  # of the last line that named one
+    is_switch: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KernelLog:
+    """What the kernel log said lately; `addresses` are the UUIDs that it named, by PCI address."""
+
+    xids: tuple[KernelXid, ...] = ()
+    addresses: Mapping[str, str] = field(default_factory=dict)
+    lost: int = 0  # lines that were overwritten, or too many, before they could be read
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PciDevice:
+    """One display or 3D controller on the PCI bus that no virtual machine was given."""
+
+    bus_id: str
+    vendor: str  # nvidia, amd or intel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PciBus:
+    """The cards that the PCI bus shows, whatever their drivers say."""
+
+    devices: tuple[PciDevice, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessInfo:
+    """One process that holds memory of a device, as the kernel describes it, or did while it lived."""
+
+    pid: int
+    name: str = ""  # the kernel's own, at most 15 bytes; empty: it was never seen alive
+    container_id: str = ""  # empty: a process of the host
+    pod_uid: str = ""
+    started_ticks: int | None = None  # tells it from a later process with the same number
+    is_dead: bool = False  # it is gone from /proc, and the driver still names it
+    is_zombie: bool = False  # it ended, and nobody has reaped it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodName:
+    """What a pod's UID stands for."""
+
+    namespace: str
+    pod: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Processes:
+    """The processes that the driver names, as the kernel of this node describes them."""
+
+    by_pid: Mapping[int, ProcessInfo] = field(default_factory=dict)
+    pods: Mapping[str, PodName] = field(default_factory=dict)  # by UID; where the kubelet's log directories tell
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,10 +247,14 @@ class Snapshot:
     """Everything known at one instant; swapped as a whole, so that no reader sees half of a change."""
 
     node: str
-    gpus: Gpus | None = None  # as the driver says
+    gpus: Gpus | None = None  # as the driver says; after `facts.chosen`, as the source says that speaks for the node
+    nvml: Gpus | None = None  # as the driver says, whoever speaks for the node; set by `facts.chosen`
     dcgm: Gpus | None = None  # as a dcgm-exporter says
     xpum: Gpus | None = None  # as an xpumanager says
     allocations: Allocations | None = None
     workloads: Workloads | None = None
+    processes: Processes | None = None
+    kernel_log: KernelLog | None = None
+    pci: PciBus | None = None
     sources: Mapping[str, SourceState] = field(default_factory=dict)
     is_simulated: bool = False

@@ -16,6 +16,10 @@ Values = dict[str, Any]  # fields of `snapshot.Device`, by their names there
 
 MEMORY_V2: Final[int] = pynvml.nvmlMemory_v2
 XID_EVENTS: Final[int] = pynvml.nvmlEventTypeXidCriticalError
+POWER_SAMPLES: Final[int] = pynvml.NVML_TOTAL_POWER_SAMPLES
+BUSY_SAMPLES: Final[int] = pynvml.NVML_GPU_UTILIZATION_SAMPLES
+
+FieldKey = int | tuple[int, int]  # the number of a field value, or that and its scope: the number of a link
 
 
 class DriverGoneError(Exception):
@@ -71,7 +75,8 @@ _UNSUPPORTED: Final = frozenset(
         pynvml.NVML_ERROR_DEPRECATED,
     }
 )
-_NOT_AVAILABLE: Final = frozenset({(1 << 32) - 1, (1 << 64) - 1})  # what the driver writes for N/A, by width
+NOT_AVAILABLE: Final = frozenset({(1 << 32) - 1, (1 << 64) - 1})  # what the driver writes for N/A, by width
+_ROUNDED_UP: Final = 101.0  # percent: what is above is no rounding any more, and NaN compares with nothing
 _VALUE_MEMBERS: Final = ("dVal", "uiVal", "ulVal", "ullVal", "sllVal", "siVal", "usVal")  # by the type of a field value
 
 
@@ -81,6 +86,7 @@ class Driver:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._calls = 0
+        self._answers: dict[str, Any] = {}
 
     def open(self, library: str) -> None:
         """Load the library, from this path where one is given, and open the driver."""
@@ -93,7 +99,7 @@ class Driver:
 
     def call(self, name: str, *arguments: object) -> Any:  # noqa: ANN401  # pynvml ships no types
         """Call one function of the binding; its errors and its N/A become ours."""
-        self._count()
+        self.count()
         try:
             answer = getattr(pynvml, name)(*arguments)
         except pynvml.NVMLError as error:
@@ -102,11 +108,18 @@ class Driver:
             raise UnsupportedError(name) from error
         except UnicodeDecodeError as error:
             raise CallFailedError(f"{name} returned text that is not UTF-8") from error
-        if isinstance(answer, list) and answer:
-            self._count()  # the binding asked for the length of the list first
-        if isinstance(answer, int) and answer in _NOT_AVAILABLE:
+        if "RunningProcesses" in name and answer:
+            self.count()  # the binding asked for the length of the list first
+        numbers = answer if isinstance(answer, list) else (answer,)
+        if any(isinstance(number, int) and number in NOT_AVAILABLE for number in numbers):
             raise CallFailedError(f"{name} returned N/A")
         return answer
+
+    def call_once(self, name: str) -> Any:  # noqa: ANN401  # pynvml ships no types
+        """Return what `call` says, asked once for all cards: no driver changes its version while it is open."""
+        if name not in self._answers:
+            self._answers[name] = self.call(name)
+        return self._answers[name]
 
     def take_calls(self) -> int:
         """Return the number of calls since the last time that somebody asked."""
@@ -114,7 +127,8 @@ class Driver:
             calls, self._calls = self._calls, 0
         return calls
 
-    def _count(self) -> None:
+    def count(self) -> None:
+        """Count one call that is made without `call`."""
         with self._lock:
             self._calls += 1
 
@@ -122,12 +136,13 @@ class Driver:
 class Card:
     """One device: its handle, and what it turned out not to support, which is never asked for again."""
 
-    def __init__(self, driver: Driver, index: int) -> None:
+    def __init__(self, driver: Driver, index: int, handle: Any) -> None:  # noqa: ANN401  # pynvml ships no types
         self.driver = driver
         self.index = index
-        self.handle: Any = driver.call("nvmlDeviceGetHandleByIndex", index)
+        self.handle = handle
         self.uuid: str = self.call("nvmlDeviceGetUUID")
         self.unsupported: set[object] = set()
+        self._room: dict[int, int] = {}  # samples that the driver's buffer of each kind holds
 
     def call(self, name: str, *arguments: object) -> Any:  # noqa: ANN401  # pynvml ships no types
         """Call one function of the binding on this device."""
@@ -149,24 +164,79 @@ class Card:
                 self.unsupported.add(reader)
         return {}
 
-    def field_values(self, numbers: Iterable[int]) -> dict[int, float]:
+    def field_values(self, keys: "Iterable[FieldKey]") -> dict[FieldKey, float]:
         """Return those of these field values that the card has, read in one call."""
-        wanted = [number for number in numbers if number not in self.unsupported]
+        wanted = [key for key in keys if key not in self.unsupported]
         if not wanted:
             raise UnsupportedError("nvmlDeviceGetFieldValues")
-        return dict(self._good(self.call("nvmlDeviceGetFieldValues", wanted)))
+        try:
+            answers = self.call("nvmlDeviceGetFieldValues", wanted)
+        except UnsupportedError:
+            self.unsupported.update(wanted)
+            raise
+        return dict(self._good(zip(wanted, answers, strict=True)))
 
-    def _good(self, answers: Any) -> Iterator[tuple[int, float]]:  # noqa: ANN401  # pynvml ships no types
-        for answer in answers:
-            if answer.nvmlReturn in _UNSUPPORTED:
-                self.unsupported.add(answer.fieldId)
+    def _good(self, answers: Iterable[tuple[FieldKey, Any]]) -> Iterator[tuple[FieldKey, float]]:
+        for key, answer in answers:
+            if answer.nvmlReturn in _UNSUPPORTED or answer.nvmlReturn == pynvml.NVML_ERROR_NOT_FOUND:
+                self.unsupported.add(key)
             if answer.nvmlReturn == pynvml.NVML_ERROR_GPU_IS_LOST:
                 raise CardLostError(self.uuid)
-            if answer.nvmlReturn != pynvml.NVML_SUCCESS or answer.valueType >= len(_VALUE_MEMBERS):
-                continue
-            value = getattr(answer.value, _VALUE_MEMBERS[answer.valueType])
-            if math.isfinite(value) and value not in _NOT_AVAILABLE:
-                yield answer.fieldId, value
+            value = _value_of(answer.value, answer.valueType) if answer.nvmlReturn == pynvml.NVML_SUCCESS else None
+            if value is not None:
+                yield key, value
+
+    def samples(self, kind: int) -> list[tuple[float, float]]:
+        """Return what is in the driver's buffer of this kind, oldest first: Unix time in seconds, and the value.
+
+        Past the binding, which asks for the length of the buffer each time: that never changes.
+        """
+        room = self._room.get(kind) or self._fill(kind, None, 0)[1]
+        if room == 0:
+            return []
+        self._room[kind] = room
+        buffer = (pynvml.c_nvmlSample_t * room)()
+        value_type, count = self._fill(kind, buffer, room)
+        found = [(one.timeStamp / 1e6, _value_of(one.sampleValue, value_type)) for one in buffer[:count]]
+        return sorted((at, value) for at, value in found if value is not None)
+
+    def _fill(self, kind: int, buffer: Any, room: int) -> tuple[int, int]:  # noqa: ANN401  # pynvml ships no types
+        """Let the driver fill the buffer; the type of the values, and how many there are."""
+        value_type, count = ctypes.c_uint(0), ctypes.c_uint(room)
+        function = getattr(pynvml.nvmlLib, "nvmlDeviceGetSamples", None)
+        if function is None:
+            raise UnsupportedError("nvmlDeviceGetSamples")
+        self.driver.count()
+        code = function(
+            self.handle,
+            ctypes.c_uint(kind),
+            ctypes.c_ulonglong(0),
+            ctypes.byref(value_type),
+            ctypes.byref(count),
+            buffer,
+        )
+        if code == pynvml.NVML_ERROR_NOT_FOUND:
+            return 0, 0  # there is a buffer and nothing in it yet
+        if code != pynvml.NVML_SUCCESS:
+            self._room.pop(kind, None)
+            raise _translated("nvmlDeviceGetSamples", code)
+        return value_type.value, count.value
+
+    def gpm_ratios(self, samples: tuple[Any, Any], numbers: Iterable[int]) -> dict[int, float]:
+        """Return those of these GPM metrics that the driver can make of two samples, as ratios."""
+        asked = pynvml.c_nvmlGpmMetricsGet_t(version=pynvml.NVML_GPM_METRICS_GET_VERSION)
+        asked.sample1, asked.sample2 = samples
+        for place, number in enumerate(numbers):
+            asked.metrics[place].metricId = number
+            asked.numMetrics = place + 1
+        answers = self.driver.call("nvmlGpmMetricsGet", asked).metrics[: asked.numMetrics]
+        good = [one for one in answers if one.nvmlReturn == pynvml.NVML_SUCCESS and 0 <= one.value <= _ROUNDED_UP]
+        return {one.metricId: min(one.value / 100, 1.0) for one in good}
+
+
+def find_card(driver: Driver, index: int) -> Card:
+    """Return the card that the driver gives this number."""
+    return Card(driver, index, driver.call("nvmlDeviceGetHandleByIndex", index))
 
 
 Reader = Callable[[Card], Values]
@@ -175,6 +245,14 @@ Reader = Callable[[Card], Values]
 def address(handle: Any) -> int | None:  # noqa: ANN401  # pynvml ships no types
     """Return what makes two handles the same device: the binding makes a new object for each."""
     return ctypes.cast(handle, ctypes.c_void_p).value
+
+
+def _value_of(union: Any, value_type: int) -> float | None:  # noqa: ANN401  # pynvml ships no types
+    """Return the number in one of the driver's unions, None where it is none."""
+    if value_type >= len(_VALUE_MEMBERS):
+        return None
+    value: float = getattr(union, _VALUE_MEMBERS[value_type])
+    return value if math.isfinite(value) and value not in NOT_AVAILABLE else None
 
 
 def _load(library: str) -> ctypes.CDLL:

@@ -1,11 +1,12 @@
-"""The NVML reader as a process of its own: `python -m exporter.sources.nvml_child <interval> <library>`.
+"""The NVML reader as a process of its own: `python -m exporter.sources.nvml_child <options>`.
 
 A call into the driver may never return. So each card has its own thread here, and the main thread, which makes no call,
 writes what they read to the parent and leaves when the parent closes stdin. One line of JSON a message:
 
     {"type": "opened", "cards": 8}                       the driver answers
     {"type": "named", "uuid": "GPU-…", "index": 0}       a card was found
-    {"type": "read", "device": {…}, "watches_xids": …}   it was read; the keys are those of `snapshot.Device`
+    {"type": "read", "device": {…}, "watches_xids": …}   it was read; the keys are those of `snapshot.Device`;
+                                                         `instances` are the UUIDs of all its MIG instances
     {"type": "xid", "uuid": "GPU-…", "code": 79}         the driver reported an Xid
     {"type": "fault", "kind": "absent", "message": "…"}  the last line: the driver cannot be used
 
@@ -22,10 +23,11 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from exporter.sources.nvml import FAILURES, Card, Driver, DriverGoneError, TimedOutError, Values
+from exporter.sources.nvml import FAILURES, Card, Driver, DriverGoneError, TimedOutError, Values, find_card
 from exporter.sources.nvml_card import CardReader
 from exporter.sources.nvml_events import XidWatch
-from exporter.sources.nvml_fields import FIELDS, ONCE, TWELFTH, Field
+from exporter.sources.nvml_fields import ONCE, TWELFTH, Field, Options, fields_of_a_card
+from exporter.sources.nvml_mig import Instances
 
 _LONGEST_WAIT: Final = 1.0  # seconds in one call for events: it cannot be interrupted, and stopping waits for it
 _PATIENCE: Final = 1.2  # seconds that threads have to come back from the driver when the process shall end
@@ -35,9 +37,9 @@ _LONGEST_QUEUE: Final = 256  # messages: a parent that does not listen makes the
 class Child:
     """The threads of this process and the queue from which the main thread writes."""
 
-    def __init__(self, interval: float, library: str) -> None:
-        self._interval = interval
-        self._library = library
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._interval = options.interval_seconds
         self._driver = Driver()
         self._messages: queue.Queue[Values | None] = queue.Queue(_LONGEST_QUEUE)
         self._stopping = threading.Event()
@@ -100,18 +102,18 @@ class Child:
 
     def _open(self) -> None:
         """Open the driver and start a thread for each card, also for those that appear later."""
-        self._driver.open(self._library)
+        self._driver.open(self._options.library)
         watch = XidWatch(self._driver)
         self._spawn(self._watch_xids, watch)
         watch.is_decided.wait(_LONGEST_WAIT)  # so that the first reading of a card can say that its Xids are watched
-        fields = (*FIELDS, Field("xids", ONCE, (watch.add,)))
+        xids = Field("xids", ONCE, (watch.add,))
         started = -1
         while not self._stopping.is_set():
             cards = self._count_cards()
             if cards > started:
                 self._say("opened", cards=cards)
             for index in range(max(started, 0), cards):
-                self._spawn(self._follow, index, fields)
+                self._spawn(self._follow, index, xids)
             started = max(started, cards)
             self._stopping.wait(self._interval * TWELFTH)
 
@@ -121,24 +123,36 @@ class Child:
         except FAILURES:
             return -1
 
-    def _follow(self, index: int, fields: tuple[Field, ...]) -> None:
-        """Read one card for ever."""
+    def _follow(self, index: int, xids: Field) -> None:
+        """Read one card and its instances for ever, at fixed times: what takes too long loses readings."""
         card = self._find(index)
         if card is None:
             return
         self._say("named", uuid=card.uuid, index=index)
-        reader = CardReader(card, fields)
+        window = self._options.peak_window_seconds
+        reader = CardReader(card, (*fields_of_a_card(self._options), xids), peak_window_seconds=window)
+        instances = Instances(card, peak_window_seconds=window)
+        started = time.monotonic()
         while not self._stopping.is_set():
-            started = time.monotonic()
-            device = reader.read()
-            self._say("read", watches_xids=device.pop("watches_xids", False), device=device)
-            self._stopping.wait(max(0.0, started + self._interval - time.monotonic()))
+            self._say_reading(reader, instances)
+            late = time.monotonic() - started
+            started += (late // self._interval + 1) * self._interval
+            self._stopping.wait(max(0.0, started - time.monotonic()))
+
+    def _say_reading(self, reader: CardReader, instances: Instances) -> None:
+        now = time.monotonic()
+        device = reader.read(now)
+        found = instances.read(device, now)
+        for instance in found:
+            self._say("read", device=instance)
+        watches_xids = device.pop("watches_xids", False)
+        self._say("read", watches_xids=watches_xids, device=device, instances=[one["uuid"] for one in found])
 
     def _find(self, index: int) -> Card | None:
         """Return the card, however long it takes until the driver has a handle for it."""
         while not self._stopping.is_set():
             try:
-                return Card(self._driver, index)
+                return find_card(self._driver, index)
             except FAILURES:
                 self._stopping.wait(self._interval)
         return None
@@ -170,8 +184,7 @@ def _take_stdout() -> int:
 
 def main(arguments: list[str]) -> None:
     """Read until told to stop."""
-    interval, library = arguments
-    Child(float(interval), library).run(_take_stdout())
+    Child(Options(**json.loads(arguments[0]))).run(_take_stdout())
 
 
 if __name__ == "__main__":

@@ -3,10 +3,25 @@
 The driver's units become base units here. What a card does not have is left out, never 0.
 """
 
-from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
-from exporter.sources.nvml import MEMORY_V2, Card, Reader, UnsupportedError, Values
+from exporter.sources.nvml import MEMORY_V2, NOT_AVAILABLE, CallFailedError, Card, Reader, UnsupportedError, Values
+from exporter.sources.nvml_batches import (
+    ECC_ERRORS,
+    ENERGY,
+    LIMIT_BOUNDS,
+    POWER_INSTANT,
+    REPLAYS,
+    instead_of,
+    read_fast,
+    read_links,
+    read_slow,
+)
+from exporter.sources.nvml_gpm import Gpm
+from exporter.sources.nvml_samples import BusyTime, PowerPeak
+from exporter.sources.nvml_use import read_processes, read_sharing
+
+_SLOWEST_STATE: Final = 15
 
 
 def _text(field: str, function: str) -> Reader:
@@ -22,8 +37,16 @@ def _thousandths(field: str, function: str) -> Reader:
     return lambda card: _at(field, card.call(function) / 1000)
 
 
-def _megahertz(domain: str, number: int) -> Reader:
-    return lambda card: _at(f"clocks_hertz.{domain}", card.call("nvmlDeviceGetClockInfo", number) * 1_000_000)
+def _megahertz(field: str, function: str, number: int) -> Reader:
+    return lambda card: _at(field, card.call(function, number) * 1_000_000)
+
+
+def _percent_and_period(field: str, function: str) -> Reader:
+    return lambda card: _percent(field, card.call(function)[0])
+
+
+def _percent(field: str, percent: int) -> Values:
+    return _at(field, percent / 100) if percent <= 100 else {}  # above: one of the N/A
 
 
 def _at(field: str, value: float) -> Values:
@@ -40,17 +63,17 @@ def _pci_bus_id(card: Card) -> Values:
 
 
 def _driver_version(card: Card) -> Values:
-    return {"driver_version": card.driver.call("nvmlSystemGetDriverVersion")}
+    return {"driver_version": card.driver.call_once("nvmlSystemGetDriverVersion")}
 
 
 def _cuda_version(card: Card) -> Values:
-    version = card.driver.call("nvmlSystemGetCudaDriverVersion_v2")
+    version = card.driver.call_once("nvmlSystemGetCudaDriverVersion_v2")
     return {"cuda_version": f"{version // 1000}.{version % 1000 // 10}"}
 
 
 def _memory_v2(card: Card) -> Values:
     memory = card.call("nvmlDeviceGetMemoryInfo", MEMORY_V2)
-    return {**_memory(memory), "memory_reserved_bytes": memory.reserved}
+    return {**_memory(memory), **_known({"memory_reserved_bytes": memory.reserved})}
 
 
 def _memory_v1(card: Card) -> Values:
@@ -59,11 +82,17 @@ def _memory_v1(card: Card) -> Values:
 
 
 def _memory(memory: Any) -> Values:  # noqa: ANN401  # pynvml ships no types
-    return {
-        "memory_total_bytes": memory.total,
-        "memory_used_bytes": memory.used,
-        "memory_free_bytes": memory.free,
-    }
+    return _known(
+        {
+            "memory_total_bytes": memory.total,
+            "memory_used_bytes": memory.used,
+            "memory_free_bytes": memory.free,
+        }
+    )
+
+
+def _known(values: Values) -> Values:
+    return {name: value for name, value in values.items() if value not in NOT_AVAILABLE}
 
 
 def _utilization(card: Card) -> Values:
@@ -95,50 +124,43 @@ def _clock_events(function: str) -> Reader:
     return read
 
 
-_THROTTLE_REASONS: Final = {  # field value, in nanoseconds -> reason
-    74: "power_cap",
-    75: "thermal",
-    76: "sync_boost",
-    77: "board_limit",
-    78: "low_utilization",
-    79: "reliability",
-}
-_MEMORY_TEMPERATURE: Final = 82  # field value
+def _bar1(card: Card) -> Values:
+    memory = card.call("nvmlDeviceGetBAR1MemoryInfo")
+    return _known({"bar1_total_bytes": memory.bar1Total, "bar1_used_bytes": memory.bar1Used})
 
 
-def _field_values(card: Card) -> Values:
-    found = card.field_values((*_THROTTLE_REASONS, _MEMORY_TEMPERATURE))
-    memory = found.pop(_MEMORY_TEMPERATURE, None)
-    return {
-        "throttle_seconds": {_THROTTLE_REASONS[number]: value / 1e9 for number, value in found.items()},
-        "temperatures_celsius": {} if memory is None else {"memory": memory},
-    }
+def _fans(card: Card) -> Values:
+    """Read every fan; above 1 is a fan that turns faster than it was meant to, which is no N/A."""
+    fans = range(card.call("nvmlDeviceGetNumFans"))
+    if not fans:
+        raise UnsupportedError("fans")  # a card that somebody else's fan cools
+    return {"fan_ratio": {str(fan): card.call("nvmlDeviceGetFanSpeed_v2", fan) / 100 for fan in fans}}
 
 
-def _running(kind: str, version: str) -> Reader:
-    """Return a reader of one of the driver's lists of processes: pid -> bytes, None where the driver does not say."""
-    function = f"nvmlDeviceGet{kind}RunningProcesses_{version}"
-    return lambda card: {"running": {process.pid: process.usedGpuMemory for process in card.call(function)}}
+def _fan(card: Card) -> Values:
+    return {"fan_ratio": {"0": card.call("nvmlDeviceGetFanSpeed") / 100}}
 
 
-_COMPUTE: Final = (_running("Compute", "v3"), _running("Compute", "v2"))
-_GRAPHICS: Final = (_running("Graphics", "v3"), _running("Graphics", "v2"))
+def _limit_bounds(card: Card) -> Values:
+    low, high = card.call("nvmlDeviceGetPowerManagementLimitConstraints")
+    return {"power_limits_watts": {"min": low / 1000, "max": high / 1000}}
 
 
-def _processes(card: Card) -> Values:
-    """Read both lists; a process in both is one process that computes."""
-    compute = _pids(card, _COMPUTE)
-    graphics = _pids(card, _GRAPHICS)
-    if compute is None:
-        raise UnsupportedError("processes")
-    both = sorted({**(graphics or {}), **compute}.items())
-    return {
-        "processes": [{"pid": pid, "memory_bytes": size, "is_graphics": pid not in compute} for pid, size in both],
-    }
+def _performance_state(card: Card) -> Values:
+    state = card.call("nvmlDeviceGetPerformanceState")
+    if state > _SLOWEST_STATE:
+        raise CallFailedError("the performance state is unknown")
+    return {"performance_state": state}
 
 
-def _pids(card: Card, readers: Iterable[Reader]) -> dict[int, int | None] | None:
-    return card.read(readers).get("running")
+def _pcie_throughput(card: Card) -> Values:
+    """Read both directions; each call measures for 20 ms."""
+    directions = {"tx": 0, "rx": 1}
+    kib = {name: card.call("nvmlDeviceGetPcieThroughput", number) for name, number in directions.items()}
+    return {"pcie_bytes_per_second": {name: value * 1024.0 for name, value in kib.items()}}
+
+
+_MIN, _, _DEFAULT = LIMIT_BOUNDS
 
 
 class Field(NamedTuple):
@@ -152,20 +174,48 @@ class Field(NamedTuple):
 ONCE, EACH, THIRD, TWELFTH = 0, 1, 3, 12  # with the default interval: at start, every 5 s, 15 s and 60 s
 
 
-# Eight cards cost 852 calls a minute with the default interval; `test_nvml_reading.py` counts them.
+MODEL: Final = Field("model", ONCE, (_text("model", "nvmlDeviceGetName"),))
+MEMORY: Final = Field("memory", EACH, (_memory_v2, _memory_v1))
+PROCESSES: Final = Field("processes", THIRD, (read_processes,))
+
+# Eight H100 cost 813 calls a minute with the default interval, 993 in the first one; `test_nvml_budget.py` counts.
+# Each MIG instance adds seven a minute.
 FIELDS: Final = (
-    Field("model", ONCE, (_text("model", "nvmlDeviceGetName"),)),
+    MODEL,
     Field("pci bus id", ONCE, (_pci_bus_id,)),
     Field("driver version", ONCE, (_driver_version,)),
     Field("cuda version", ONCE, (_cuda_version,)),
+    Field("vbios version", ONCE, (_text("vbios_version", "nvmlDeviceGetVbiosVersion"),)),
     Field("pcie generation max", ONCE, (_number("pcie_generation.max", "nvmlDeviceGetMaxPcieLinkGeneration"),)),
     Field("pcie width max", ONCE, (_number("pcie_width_lanes.max", "nvmlDeviceGetMaxPcieLinkWidth"),)),
-    Field("memory", EACH, (_memory_v2, _memory_v1)),
+    *(
+        Field(
+            f"clock {domain} max",
+            ONCE,
+            (_megahertz(f"clocks_max_hertz.{domain}", "nvmlDeviceGetMaxClockInfo", number),),
+        )
+        for number, domain in enumerate(("graphics", "sm", "memory", "video"))
+    ),
+    *(
+        Field(
+            f"limit {limit}",
+            ONCE,
+            (_number(f"temperature_limits_celsius.{limit}", "nvmlDeviceGetTemperatureThreshold", number),),
+        )
+        for number, limit in enumerate(("shutdown", "slowdown", "memory_max"))
+    ),
+    MEMORY,
     Field("utilization", EACH, (_utilization,)),
-    Field("power", EACH, (_thousandths("power_watts", "nvmlDeviceGetPowerUsage"),)),
+    Field("field values", EACH, (read_fast,)),
+    Field("power", EACH, (instead_of(POWER_INSTANT, _thousandths("power_watts", "nvmlDeviceGetPowerUsage")),)),
+    Field(
+        "energy",
+        THIRD,
+        (instead_of(ENERGY, _thousandths("energy_joules", "nvmlDeviceGetTotalEnergyConsumption")),),
+    ),
     Field(
         "clock events",
-        EACH,
+        THIRD,
         (
             _clock_events("nvmlDeviceGetCurrentClocksEventReasons"),
             _clock_events("nvmlDeviceGetCurrentClocksThrottleReasons"),  # its name before driver 535
@@ -176,14 +226,69 @@ FIELDS: Final = (
         THIRD,
         (_temperature, _number("temperatures_celsius.gpu", "nvmlDeviceGetTemperature", 0)),  # the old function
     ),
-    Field("clock graphics", THIRD, (_megahertz("graphics", 0),)),
-    Field("clock sm", THIRD, (_megahertz("sm", 1),)),
-    Field("clock memory", THIRD, (_megahertz("memory", 2),)),
-    Field("clock video", THIRD, (_megahertz("video", 3),)),
+    Field("margin", THIRD, (_number("temperature_margin_celsius", "nvmlDeviceGetMarginTemperature"),)),
+    Field("clock graphics", THIRD, (_megahertz("clocks_hertz.graphics", "nvmlDeviceGetClockInfo", 0),)),
     Field("pcie generation", THIRD, (_number("pcie_generation.now", "nvmlDeviceGetCurrPcieLinkGeneration"),)),
-    Field("pcie width", THIRD, (_number("pcie_width_lanes.now", "nvmlDeviceGetCurrPcieLinkWidth"),)),
-    Field("energy", THIRD, (_thousandths("energy_joules", "nvmlDeviceGetTotalEnergyConsumption"),)),
-    Field("field values", THIRD, (_field_values,)),
-    Field("processes", THIRD, (_processes,)),
+    PROCESSES,
+    *(
+        Field(f"clock {domain}", TWELFTH, (_megahertz(f"clocks_hertz.{domain}", "nvmlDeviceGetClockInfo", number),))
+        for number, domain in ((1, "sm"), (2, "memory"), (3, "video"))
+    ),
+    *(
+        Field(
+            engine,
+            TWELFTH,
+            (_percent_and_period(f"engine_utilization_ratio.{engine}", f"nvmlDeviceGet{name}Utilization"),),
+        )
+        for engine, name in (("encoder", "Encoder"), ("decoder", "Decoder"), ("jpeg", "Jpg"), ("ofa", "Ofa"))
+    ),
+    Field("pcie width", TWELFTH, (_number("pcie_width_lanes.now", "nvmlDeviceGetCurrPcieLinkWidth"),)),
+    Field("performance state", TWELFTH, (_performance_state,)),
+    Field("bar1", TWELFTH, (_bar1,)),
+    Field("fans", TWELFTH, (_fans, _fan)),
     Field("power limit", TWELFTH, (_thousandths("power_limit_watts", "nvmlDeviceGetEnforcedPowerLimit"),)),
+    Field("slow field values", TWELFTH, (read_slow,)),
+    Field("links", TWELFTH, (read_links,)),
+    Field(
+        "power limit default",
+        ONCE,
+        (instead_of(_DEFAULT, _thousandths("power_limits_watts.default", "nvmlDeviceGetPowerManagementDefaultLimit")),),
+    ),
+    Field("power limit bounds", ONCE, (instead_of(_MIN, _limit_bounds),)),
+    *(
+        Field(
+            f"ecc {kind}",
+            TWELFTH,
+            (instead_of(key, _number(f"ecc_errors.{kind}", "nvmlDeviceGetTotalEccErrors", place, 1)),),
+        )
+        for place, (key, kind) in enumerate(ECC_ERRORS.items())
+    ),
+    Field("replays", TWELFTH, (instead_of(REPLAYS, _number("pcie_replays", "nvmlDeviceGetPcieReplayCounter")),)),
+    Field("sharing", TWELFTH, (read_sharing,)),
 )
+FIELDS_OF_AN_INSTANCE: Final = (MODEL, MEMORY, PROCESSES._replace(every=TWELFTH // THIRD))
+
+
+class Options(NamedTuple):
+    """What the configuration says about the reading, as the child gets it."""
+
+    interval_seconds: float
+    library: str
+    peak_window_seconds: float
+    serial: bool
+    pcie_throughput: bool
+
+
+def fields_of_a_card(options: Options) -> tuple[Field, ...]:
+    """Return what to read of one card: some of its readers remember, so each card has its own."""
+    fields = [
+        *FIELDS,
+        Field("busy time", THIRD, (BusyTime().read,)),
+        Field("power peak", THIRD, (PowerPeak(options.peak_window_seconds).read,)),
+        Field("gpm", TWELFTH, (Gpm().read,)),
+    ]
+    if options.serial:
+        fields.append(Field("serial", ONCE, (_text("serial", "nvmlDeviceGetSerial"),)))
+    if options.pcie_throughput:
+        fields.append(Field("pcie throughput", THIRD, (_pcie_throughput,)))
+    return tuple(fields)

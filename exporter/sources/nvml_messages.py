@@ -26,10 +26,11 @@ class Named(msgspec.Struct, tag="named", frozen=True):
 
 
 class Read(msgspec.Struct, tag="read", frozen=True):
-    """A card was read, or it could not be."""
+    """A card or a MIG instance was read, or it could not be; `instances` are the UUIDs of all instances of a card."""
 
     device: Device
     watches_xids: bool = False
+    instances: tuple[str, ...] = ()
     calls: int = 0
 
 

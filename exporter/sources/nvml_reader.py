@@ -5,12 +5,14 @@ Nothing here calls the driver or waits for it: a card that hangs is data, and a 
 
 import asyncio
 import contextlib
+import json
 import logging
 import os
 import time
 from collections.abc import Mapping
 from typing import Literal
 
+from exporter.config import Nvml
 from exporter.errors import SourceError
 from exporter.snapshot import Gpus
 from exporter.sources.nvml_messages import Fault, parse_message
@@ -29,22 +31,17 @@ class NvmlReader:
     At most one child exists at any time: while one hangs in the driver and cannot be ended, none is started.
     """
 
-    def __init__(
-        self,
-        *,
-        interval_seconds: float,
-        deadline_seconds: float,
-        library: str = "",
-        environment: Mapping[str, str] | None = None,
-    ) -> None:
+    def __init__(self, config: Nvml, *, environment: Mapping[str, str] | None = None) -> None:
         self.first_pause_seconds = 1.0
         self.longest_pause_seconds = 30.0
         self.silence_seconds = 120.0  # without a value of any card; then the child is started afresh
         self.stuck = 0  # children that do not end; `lanewatch_reader_stuck`
-        self._arguments = (str(interval_seconds), library)
+        self._arguments = (child_options(config),)
         self._environment = dict(os.environ if environment is None else environment)
-        self._first_wait = deadline_seconds / 2
-        self._view = NvmlView(fresh_seconds=interval_seconds + deadline_seconds)
+        self._first_wait = config.deadline_seconds / 2
+        self._view = NvmlView(
+            fresh_seconds=config.interval_seconds + config.deadline_seconds, interval_seconds=config.interval_seconds
+        )
         self._settled = asyncio.Event()
         self._garbage = 0
         self._task: asyncio.Task[None] | None = None
@@ -132,6 +129,19 @@ class NvmlReader:
         if self._view.is_settled(now):
             self._settled.set()
         return True
+
+
+def child_options(config: Nvml) -> str:
+    """Return what the child has to know, by the names in `nvml_fields.Options`: importing that would import pynvml."""
+    return json.dumps(
+        {
+            "interval_seconds": config.interval_seconds,
+            "library": config.library,
+            "peak_window_seconds": config.peak_window_seconds,
+            "serial": config.serial,
+            "pcie_throughput": config.pcie_throughput,
+        }
+    )
 
 
 def _logged(kind: Literal["failed", "hung"], message: str) -> Fault:

@@ -15,7 +15,18 @@ _STARTING: Final = Fault("failed", "the NVML reader starts; the driver has not a
 _NO_START: Final = Fault("hung", f"the driver has not answered since the NVML reader started: {_KERNEL_LOG}")
 _NO_HANDLE: Final = Fault("failed", f"the driver counts cards and finds none of them: {_KERNEL_LOG}")
 _NO_ANSWER: Final = Fault("hung", f"no card answers, a call into the driver does not return: {_KERNEL_LOG}")
-_IDENTITY: Final = ("uuid", "index", "model", "pci_bus_id", "driver_version", "cuda_version")
+_IDENTITY: Final = (
+    "uuid",
+    "index",
+    "model",
+    "pci_bus_id",
+    "driver_version",
+    "cuda_version",
+    "vbios_version",
+    "serial",
+    "parent_uuid",
+    "mig_profile",
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -27,15 +38,37 @@ class _Card:
     answered_at: float
     device: Device | None = None
     watches_xids: bool = False
+    since: float = 0.0  # when it was named first
+    readings: int = 0  # that gave values
+
+
+class BusySeconds:
+    """A counter of ours over the counters of one child after the other, each of which starts at 0."""
+
+    def __init__(self) -> None:
+        self._total = 0.0
+        self._last = 0.0
+
+    def start(self) -> None:
+        """Begin with a new child."""
+        self._last = 0.0
+
+    def take(self, seconds: float) -> float:
+        """Take what the present child counted; return what all of them did."""
+        self._total += max(0.0, seconds - self._last)
+        self._last = seconds
+        return self._total
 
 
 class NvmlView:
     """Takes messages, gives devices."""
 
-    def __init__(self, *, fresh_seconds: float) -> None:
+    def __init__(self, *, fresh_seconds: float, interval_seconds: float) -> None:
         self.calls = 0
         self.fault: Fault | None = None
         self._fresh_seconds = fresh_seconds
+        self._interval_seconds = interval_seconds
+        self._busy: dict[str, BusySeconds] = defaultdict(BusySeconds)
         self._cards: dict[str, _Card] = {}
         self._xids: dict[str, dict[int, XidCount]] = defaultdict(dict)
         self._child = 0
@@ -47,6 +80,8 @@ class NvmlView:
     def start(self, now: float) -> None:
         """Begin with a new child: what it does not find again is missing."""
         self._child += 1
+        for busy in self._busy.values():
+            busy.start()
         self._started_at = self._good_at = now
 
     def end(self, why: Fault) -> None:
@@ -89,7 +124,7 @@ class NvmlView:
 
     def is_settled(self, now: float) -> bool:
         """Whether waiting a little would not tell more: all cards were read, or the driver cannot be used."""
-        read = [card for card in self._cards.values() if card.device and self._is_fresh(card.answered_at, now)]
+        read = [card for card in self._whole_cards() if card.device and self._is_fresh(card.answered_at, now)]
         return self.fault is not None or (self._count is not None and len(read) >= self._count)
 
     def silence(self, now: float) -> float:
@@ -104,19 +139,30 @@ class NvmlView:
     def _name(self, named: Device, now: float) -> None:
         before = self._cards.get(named.uuid)
         # A card that is named by a new child has not answered: its silence goes on.
-        card = dataclasses.replace(before, child=self._child) if before else _Card(named, self._child, now)
+        card = dataclasses.replace(before, child=self._child) if before else _Card(named, self._child, now, since=now)
         self._cards[named.uuid] = card
 
     def _read(self, message: Read, now: float) -> None:
         device = message.device
-        before = self._cards.get(device.uuid)
+        before = self._cards.get(device.uuid) or _Card(device, self._child, now, since=now)
         if device.unavailable is None:
             self._good_at = now
-            named, watches_xids = _identity(device), message.watches_xids
+            if device.busy_seconds is not None:
+                device = dataclasses.replace(device, busy_seconds=self._busy[device.uuid].take(device.busy_seconds))
+            card = dataclasses.replace(
+                before, named=_identity(device), watches_xids=message.watches_xids, readings=before.readings + 1
+            )
         else:  # it says no more than its UUID: the rest is what it said before
-            named = before.named if before else device
-            watches_xids = before.watches_xids if before else False
-        self._cards[device.uuid] = _Card(named, self._child, now, device, watches_xids)
+            card = before
+        self._cards[device.uuid] = dataclasses.replace(card, child=self._child, answered_at=now, device=device)
+        if device.unavailable is None and not device.parent_uuid:
+            self._forget_instances(device.uuid, message.instances)
+
+    def _forget_instances(self, parent: str, present: tuple[str, ...]) -> None:
+        """Drop the instances that the card does not have any more: who cuts it anew wants them gone."""
+        gone = [uuid for uuid, card in self._cards.items() if card.named.parent_uuid == parent and uuid not in present]
+        for uuid in gone:
+            del self._cards[uuid]
 
     def _count_xid(self, uuid: str, code: int, unix_time: float) -> None:
         before = self._xids[uuid].get(code)
@@ -125,10 +171,20 @@ class NvmlView:
     def _device(self, card: _Card, now: float) -> Device | None:
         is_fresh = self._is_fresh(card.answered_at, now)
         if is_fresh and card.device and card.device.unavailable is None and not self.fault:
-            return dataclasses.replace(card.device, xids=self._xids_of(card))
+            return self._complemented(card.device, card, now)
         if is_fresh and card.device is None and not self.fault:
             return None  # named a moment ago: nothing can be said yet
-        return dataclasses.replace(card.named, unavailable=self._reason(card, now), xids=self._xids_of(card))
+        return self._complemented(dataclasses.replace(card.named, unavailable=self._reason(card, now)), card, now)
+
+    def _complemented(self, device: Device, card: _Card, now: float) -> Device:
+        """Add what only the parent knows: events, and how many readings there should have been and were.
+
+        A reading is due when it is too late for it: one that is under way is not lost.
+        """
+        due = int((now - card.since - self._fresh_seconds) // self._interval_seconds) + 1
+        return dataclasses.replace(
+            device, xids=self._xids_of(card), readings_due=max(due, card.readings), readings_made=card.readings
+        )
 
     def _reason(self, card: _Card, now: float) -> str:
         last = card.device.unavailable if card.device else None
@@ -140,7 +196,10 @@ class NvmlView:
         return "hung"
 
     def _named_by_child(self) -> int:
-        return sum(card.child == self._child for card in self._cards.values())
+        return sum(card.child == self._child for card in self._whole_cards())
+
+    def _whole_cards(self) -> list[_Card]:
+        return [card for card in self._cards.values() if not card.named.parent_uuid]
 
     def _xids_of(self, card: _Card) -> tuple[XidCount, ...] | None:
         counts = self._xids.get(card.named.uuid, {})

@@ -11,7 +11,7 @@ import pytest
 
 from exporter.snapshot import Device, Gpus
 from fakes.nvml.build import NAME, library
-from fakes.nvml.rig import DEADLINE, INTERVAL, children, reading, wait_until
+from fakes.nvml.rig import DEADLINE, INTERVAL, children, reading, timeless, wait_until
 from fakes.nvml.scenario import Value, machine, reference_node, rtx_pro_4000
 
 _TWO = machine(rtx_pro_4000(0), rtx_pro_4000(1))
@@ -33,13 +33,13 @@ def test_one_hanging_card_leaves_the_other_live(tmp_path: Path) -> None:
         async with reading(tmp_path, _TWO) as rig:
             await rig.until(lambda gpus: _reasons(gpus) == [None, None])
             before, started = children(), time.monotonic()
-            rig.scenario.set({"gpu.0.sleep.nvmlDeviceGetPowerUsage": "forever"})
+            rig.scenario.set({"gpu.0.sleep.nvmlDeviceGetUtilizationRates": "forever"})
             gpus = await rig.until(lambda gpus: _reasons(gpus) == ["hung", None])
             assert time.monotonic() - started < INTERVAL + DEADLINE + 2
             assert (gpus.devices[0].model, gpus.devices[0].memory_used_bytes) == (gpus.devices[1].model, None)
             rig.scenario.set({"gpu.1.utilization_percent": 83})
             await rig.until(lambda gpus: gpus.devices[1].utilization_ratio == 0.83)
-            rig.scenario.set({"gpu.0.sleep.nvmlDeviceGetPowerUsage": None})
+            rig.scenario.set({"gpu.0.sleep.nvmlDeviceGetUtilizationRates": None})
             await rig.until(lambda gpus: _reasons(gpus) == [None, None])
             assert children() == before
 
@@ -95,18 +95,20 @@ def test_a_lost_card_keeps_its_name_and_comes_back(tmp_path: Path) -> None:
             good = await rig.until(lambda gpus: _reasons(gpus) == [None, None])
             rig.scenario.set({"gpu.0.lost": 1})
             gpus = await rig.until(lambda gpus: _reasons(gpus) == ["lost", None])
-            assert gpus.devices[0] == Device(
+            assert timeless(gpus.devices[0]) == Device(
                 uuid="GPU-5f0c3a1e-9d42-4b7a-8c11-000000000000",
                 index=0,
                 model="NVIDIA RTX PRO 4000 Blackwell SFF Edition",
                 pci_bus_id="00000000:01:00.0",
                 driver_version="610.43.02",
                 cuda_version="13.3",
+                vbios_version="9B.06.11.00.01",
                 unavailable="lost",
                 xids=(),
             )
             rig.scenario.set({"gpu.0.lost": None})
-            assert (await rig.until(lambda gpus: _reasons(gpus) == [None, None])).devices == good.devices
+            back = await rig.until(lambda gpus: _reasons(gpus) == [None, None])
+            assert [timeless(device) for device in back.devices] == [timeless(device) for device in good.devices]
 
     asyncio.run(main())
 
@@ -139,6 +141,19 @@ def test_a_card_of_which_every_call_fails(tmp_path: Path) -> None:
             await rig.until(lambda gpus: _reasons(gpus) == ["failed", None])
             rig.scenario.set({"gpu.0.return.*": None})
             await rig.until(lambda gpus: _reasons(gpus) == [None, None])
+
+    asyncio.run(main())
+
+
+def test_a_card_that_answers_without_saying_anything(tmp_path: Path) -> None:
+    """A call that works and in which every single value failed is no answer either."""
+
+    async def main() -> None:
+        async with reading(tmp_path, _TWO) as rig:
+            await rig.until(lambda gpus: _reasons(gpus) == [None, None])
+            values = {key.replace("field.", "field_return."): 999 for key in _TWO if key.startswith("gpu.0.field.")}
+            rig.scenario.set({**values, "gpu.0.return.*": 999, "gpu.0.return.nvmlDeviceGetFieldValues": 0})
+            await rig.until(lambda gpus: _reasons(gpus) == ["failed", None])
 
     asyncio.run(main())
 

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from exporter.config import Nvml
 from exporter.snapshot import Gpus
+from exporter.sources.nvml_reader import child_options
 from fakes.nvml.build import library
 from fakes.nvml.rig import Rig, children, reading, wait_until
 from fakes.nvml.scenario import Value, reference_node
@@ -50,7 +52,7 @@ async def _seconds_to_stop(rig: Rig) -> float:
 
 _CHILDREN = [
     pytest.param({}, id="a healthy child"),
-    pytest.param({"sleep.nvmlDeviceGetPowerUsage": "forever"}, id="a call that does not return"),
+    pytest.param({"sleep.nvmlDeviceGetUtilizationRates": "forever"}, id="a call that does not return"),
     pytest.param({"sleep.nvmlShutdown": "forever"}, id="a shutdown that does not return"),
 ]
 
@@ -126,9 +128,9 @@ def test_garbage_in_our_own_stream(tmp_path: Path, spilled: str) -> None:
         async with reading(tmp_path, reference_node()) as rig:
             await rig.until(_answers)
             before = children()
-            rig.scenario.set({"spill.nvmlDeviceGetPowerUsage": spilled})
+            rig.scenario.set({"spill.nvmlDeviceGetUtilizationRates": spilled})
             await wait_until(lambda: not set(before) & set(children()))
-            rig.scenario.set({"spill.nvmlDeviceGetPowerUsage": None})
+            rig.scenario.set({"spill.nvmlDeviceGetUtilizationRates": None})
             await wait_until(lambda: len(children()) == 1 and children() != before)
             await rig.until(_answers)
 
@@ -137,7 +139,8 @@ def test_garbage_in_our_own_stream(tmp_path: Path, spilled: str) -> None:
 
 def test_the_child_ends_when_its_parent_is_gone(tmp_path: Path) -> None:
     """Nobody has to clean up after a parent that was killed."""
-    command = [sys.executable, "-P", "-m", "exporter.sources.nvml_child", "0.1", str(library())]
+    options = child_options(Nvml(interval_seconds=0.1, library=str(library())))
+    command = [sys.executable, "-P", "-m", "exporter.sources.nvml_child", options]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
     with subprocess.Popen(
         command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=tmp_path

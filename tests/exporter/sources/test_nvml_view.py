@@ -17,7 +17,7 @@ def _read(uuid: str = "GPU-a", unavailable: str | None = None) -> Read:
 
 
 def _view(messages: Sequence[Message]) -> NvmlView:
-    view = NvmlView(fresh_seconds=10)
+    view = NvmlView(fresh_seconds=10, interval_seconds=5)
     view.start(now=0)
     for message in messages:
         view.take(message, now=0, unix_time=1000)
@@ -112,6 +112,41 @@ def test_calls_and_xids_are_counted_over_children() -> None:
 
     gpus = view.gpus(now=1)
     assert (gpus.calls, gpus.devices[0].xids) == (10, (XidCount(code=31, count=2, last_at=2000),))
+
+
+def test_readings_that_were_not_made_are_counted() -> None:
+    """One is due every interval, once it is too late for it; those that were made are due."""
+    view = _view([Opened(1), _read()])
+    for now in (5, 10, 30):
+        view.take(_read(), now=now, unix_time=1000)
+
+    counts = [(device.readings_due, device.readings_made) for at in (30, 60) for device in view.gpus(now=at).devices]
+    assert counts == [(5, 4), (11, 4)]
+
+
+def test_busy_seconds_go_on_over_children() -> None:
+    """Each child counts from 0; the sum does not go back."""
+    view = _view([Opened(1)])
+    said = []
+    for is_new_child, seconds in ((False, 0.0), (False, 7.0), (True, 0.0), (True, 9.0), (False, 10.0)):
+        if is_new_child and seconds == 0:
+            view.start(now=1)
+        view.take(Read(Device(uuid="GPU-a", index=0, busy_seconds=seconds)), now=1, unix_time=1000)
+        said.append(view.gpus(now=1).devices[0].busy_seconds)
+
+    assert said == [0.0, 7.0, 7.0, 16.0, 17.0]
+
+
+def test_an_instance_is_no_card_of_the_driver_s_count() -> None:
+    """It comes with its card's reading and goes with it, and hides no card that is missing."""
+    instance = Device(uuid="MIG-a", index=0, parent_uuid="GPU-a")
+    view = _view([Opened(2), Read(instance), Read(Device(uuid="GPU-a", index=0), instances=("MIG-a",))])
+    assert not view.is_settled(now=1)
+    assert [device.uuid for device in view.gpus(now=1).devices] == ["GPU-a", "MIG-a"]
+
+    view.take(Read(Device(uuid="GPU-a", index=0)), now=1, unix_time=1000)
+
+    assert [device.uuid for device in view.gpus(now=1).devices] == ["GPU-a"]
 
 
 _LINES = [

@@ -38,6 +38,13 @@ typedef struct {
     Return code;
     Value value;
 } FieldValue;
+typedef struct { unsigned version; int margin; } MarginV1;
+typedef struct { unsigned long long timestamp; Value value; } Sample;
+typedef struct GpmSample { unsigned long long taken; } GpmSample;
+typedef struct { char *short_name, *long_name, *unit; } GpmMetricInfo;
+typedef struct { unsigned id; Return code; double value; GpmMetricInfo info; } GpmMetric;
+typedef struct { unsigned version, count; GpmSample *first, *second; GpmMetric metrics[]; } GpmMetrics;
+typedef struct { unsigned version, is_supported; } GpmSupport;
 typedef struct {
     Device *device;
     unsigned long long type, data;

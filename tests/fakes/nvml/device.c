@@ -6,58 +6,32 @@
 #include <string.h>
 
 #include "abi.h"
-#include "driver.h"
+#include "answer.h"
 #include "scenario.h"
 
 /* --- answers straight from the scenario ---------------------------------------------------------------------------- */
 
-static Return number(Device *device, const char *key, unsigned long long *out) {
+Return number(Device *device, const char *key, unsigned long long *out) {
     long long value = 0;
-    if (!scenario_number(&value, "gpu.%d.%s", device->index, key)) return NOT_SUPPORTED;
+    if (!scenario_number(&value, "%s.%s", device->name, key)) return NOT_SUPPORTED;
     *out = (unsigned long long)value;
     return SUCCESS;
 }
 
-static Return small_number(Device *device, const char *key, unsigned *out) {
+Return small_number(Device *device, const char *key, unsigned *out) {
     unsigned long long value;
     Return code = number(device, key, &value);
     if (code == SUCCESS) *out = (unsigned)value;
     return code;
 }
 
-static Return words(Device *device, const char *key, char *out, unsigned size) {
+Return words(Device *device, const char *key, char *out, unsigned size) {
     char value[TEXT_SIZE];
-    if (!scenario_text(value, "gpu.%d.%s", device->index, key)) return NOT_SUPPORTED;
+    if (!scenario_text(value, "%s.%s", device->name, key)) return NOT_SUPPORTED;
     if (strlen(value) >= size) return INSUFFICIENT_SIZE;
     strcpy(out, value);
     return SUCCESS;
 }
-
-#define SMALL(function, key) \
-    Return function(Device *device, unsigned *out) { ENTER(device); return small_number(device, key, out); }
-#define LARGE(function, key) \
-    Return function(Device *device, unsigned long long *out) { ENTER(device); return number(device, key, out); }
-#define WORDS(function, key) \
-    Return function(Device *device, char *out, unsigned size) { ENTER(device); return words(device, key, out, size); }
-#define SAMPLED(function, key)                                               \
-    Return function(Device *device, unsigned *out, unsigned *period) {       \
-        ENTER(device);                                                       \
-        *period = 167000;                                                    \
-        return small_number(device, key, out);                               \
-    }
-#define NAMED(function, kind)                                                \
-    Return function(Device *device, unsigned which, unsigned *out) {         \
-        char key[64];                                                        \
-        ENTER(device);                                                       \
-        snprintf(key, sizeof key, kind ".%u", which);                        \
-        return small_number(device, key, out);                               \
-    }
-#define PAIR(function, first_key, second_key)                                \
-    Return function(Device *device, unsigned *first, unsigned *second) {     \
-        ENTER(device);                                                       \
-        Return code = small_number(device, first_key, first);                \
-        return code == SUCCESS ? small_number(device, second_key, second) : code; \
-    }
 
 WORDS(nvmlDeviceGetUUID, "uuid")
 WORDS(nvmlDeviceGetName, "name")
@@ -71,7 +45,7 @@ SMALL(nvmlDeviceGetMemoryBusWidth, "memory_bus_width")
 SMALL(nvmlDeviceGetPowerUsage, "power_milliwatts")
 SMALL(nvmlDeviceGetPowerManagementLimit, "power_limit_milliwatts")
 SMALL(nvmlDeviceGetEnforcedPowerLimit, "power_limit_milliwatts")
-SMALL(nvmlDeviceGetPowerManagementDefaultLimit, "power_limit_milliwatts")
+SMALL(nvmlDeviceGetPowerManagementDefaultLimit, "power_limit_default_milliwatts")
 PAIR(nvmlDeviceGetPowerManagementLimitConstraints, "power_limit_min_milliwatts", "power_limit_max_milliwatts")
 LARGE(nvmlDeviceGetTotalEnergyConsumption, "energy_millijoules")
 LARGE(nvmlDeviceGetCurrentClocksEventReasons, "clock_events")
@@ -94,6 +68,9 @@ SMALL(nvmlDeviceGetPerformanceState, "performance_state")
 SMALL(nvmlDeviceGetPowerState, "performance_state")
 SAMPLED(nvmlDeviceGetEncoderUtilization, "encoder_percent")
 SAMPLED(nvmlDeviceGetDecoderUtilization, "decoder_percent")
+SAMPLED(nvmlDeviceGetJpgUtilization, "jpeg_percent")
+SAMPLED(nvmlDeviceGetOfaUtilization, "ofa_percent")
+LARGE(nvmlDeviceGetVirtualizationMode, "virtualization_mode")
 PAIR(nvmlDeviceGetMigMode, "mig_mode", "mig_mode")
 PAIR(nvmlDeviceGetEccMode, "ecc_mode", "ecc_mode")
 PAIR(nvmlDeviceGetCudaComputeCapability, "compute_major", "compute_minor")
@@ -107,12 +84,6 @@ LARGE(nvmlDeviceGetSupportedEventTypes, "event_types")
 Return nvmlDeviceGetIndex(Device *device, unsigned *out) {
     ENTER(device);
     *out = (unsigned)device->index;
-    return SUCCESS;
-}
-
-Return nvmlDeviceIsMigDeviceHandle(Device *device, unsigned *out) {
-    ENTER(device);
-    *out = 0;
     return SUCCESS;
 }
 
@@ -173,20 +144,6 @@ Return nvmlDeviceGetPciInfo_v3(Device *device, PciInfo *out) {
     return SUCCESS;
 }
 
-Return nvmlDeviceGetFieldValues(Device *device, int count, FieldValue *values) {
-    ENTER(device);
-    for (int i = 0; i < count; i++) {
-        FieldValue *value = &values[i];
-        long long answer = 0, code = SUCCESS;
-        bool is_known = scenario_number(&answer, "gpu.%d.field.%u", device->index, value->field);
-        scenario_number(&code, "gpu.%d.field_return.%u", device->index, value->field);
-        value->type = value->field == 82 ? VALUE_UNSIGNED_INT : VALUE_UNSIGNED_LONG_LONG; /* 82: memory temperature */
-        value->code = is_known ? (Return)code : NOT_SUPPORTED;
-        value->value.ull = (unsigned long long)answer;
-    }
-    return SUCCESS;
-}
-
 /* --- processes: `gpu.0.compute_processes=<pid>:<bytes>,…`, bytes -1 for "the driver does not say" ------------------ */
 
 static unsigned parse_processes(char *list, Process *out, unsigned room) {
@@ -203,7 +160,7 @@ static unsigned parse_processes(char *list, Process *out, unsigned room) {
 
 static Return processes(Device *device, const char *key, unsigned *count, Process *out) {
     char value[TEXT_SIZE];
-    if (!scenario_text(value, "gpu.%d.%s", device->index, key)) return NOT_SUPPORTED;
+    if (!scenario_text(value, "%s.%s", device->name, key)) return NOT_SUPPORTED;
     unsigned room = *count;
     *count = parse_processes(value, out, room);
     return *count > room ? INSUFFICIENT_SIZE : SUCCESS;

@@ -25,6 +25,7 @@ struct EventSet {
 };
 
 static Device devices[MOST_DEVICES];
+static Device instances[MOST_DEVICES][MOST_INSTANCES];
 static int users;            /* how often somebody initialised */
 static long long generation; /* of the driver that was there then: under another one all calls are UNINITIALIZED */
 
@@ -98,11 +99,23 @@ Return enter(const char *function, int device) {
 
 /* --- start and end ------------------------------------------------------------------------------------------------- */
 
+static void name_device(int index) {
+    devices[index] = (Device){index, -1, ""};
+    snprintf(devices[index].name, sizeof devices[index].name, "gpu.%d", index);
+    for (int i = 0; i < MOST_INSTANCES; i++) {
+        Device *instance = &instances[index][i];
+        *instance = (Device){index, i, ""};
+        snprintf(instance->name, sizeof instance->name, "gpu.%d.mig.%d", index, i);
+    }
+}
+
+Device *instance_of(int device, int instance) { return &instances[device][instance]; }
+
 Return nvmlInitWithFlags(unsigned flags) {
     (void)flags;
     Return code = enter_uninitialised(__func__, -1);
     if (code != SUCCESS) return code;
-    for (int i = 0; i < MOST_DEVICES; i++) devices[i].index = i;
+    for (int i = 0; i < MOST_DEVICES; i++) name_device(i);
     prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0, 0, 0); /* a test may hold on to us, to be a process that cannot end */
     generation = driver_generation();
     users++;
@@ -170,12 +183,18 @@ Return nvmlDeviceGetHandleByIndex_v2(unsigned index, Device **out) {
     return enter(__func__, (int)index);
 }
 
-static Return find_device(const char *function, const char *key, const char *wanted, Device **out) {
+static bool is_called(Device *device, const char *key, const char *wanted) {
     char value[TEXT_SIZE];
-    for (int i = 0; i < device_count(); i++) {
-        if (!scenario_text(value, "gpu.%d.%s", i, key) || strcmp(value, wanted) != 0) continue;
-        *out = &devices[i];
-        return enter(function, i);
+    return scenario_text(value, "%s.%s", device->name, key) && strcmp(value, wanted) == 0;
+}
+
+static Return find_device(const char *function, const char *key, const char *wanted, Device **out) {
+    for (int i = 0; i < device_count() * (MOST_INSTANCES + 1); i++) {
+        int device = i / (MOST_INSTANCES + 1), instance = i % (MOST_INSTANCES + 1) - 1;
+        Device *candidate = instance < 0 ? &devices[device] : &instances[device][instance];
+        if (!is_called(candidate, key, wanted)) continue;
+        *out = candidate;
+        return enter(function, device);
     }
     return NOT_FOUND;
 }

@@ -4,11 +4,16 @@
 
 #include "abi.h"
 
-enum { MOST_DEVICES = 16 };
+enum { MOST_DEVICES = 16, MOST_INSTANCES = 7 };
 
 struct Device {
-    int index;
+    int index;      /* of the card, also for an instance */
+    int instance;   /* -1: the card itself */
+    char name[32];  /* where its keys begin in the scenario */
 };
+
+/* The instance of this number of a card, whether the scenario has it or not. */
+Device *instance_of(int device, int instance);
 
 /* Counts the call and does with it what the scenario says: print, crash, delay, sleep, fail. */
 Return enter(const char *function, int device);

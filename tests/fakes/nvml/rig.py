@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -9,6 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
 
+import msgspec
+
+from exporter.config import Nvml
 from exporter.errors import SourceError
 from exporter.snapshot import Device, Gpus
 from exporter.sources.nvml_reader import NvmlReader
@@ -18,6 +22,7 @@ from fakes.nvml.scenario import Scenario, Value
 INTERVAL: Final = 0.1  # seconds, instead of 5
 DEADLINE: Final = 1.0
 T = TypeVar("T")
+_DEFAULTS: Final = Nvml()
 _LONGEST_WAIT: Final = 20.0  # seconds: far more than any test needs, for the day when the machine is busy
 
 
@@ -57,6 +62,11 @@ class Rig:
         return gpus.devices[0]
 
 
+def timeless(device: Device) -> Device:
+    """Return a device without what depends on when one looks."""
+    return dataclasses.replace(device, readings_due=None, readings_made=None)
+
+
 async def wait_for(look: Callable[[], Awaitable[T | None]]) -> T:
     """Return what `look` finds, as soon as it finds something."""
     deadline = time.monotonic() + _LONGEST_WAIT
@@ -76,18 +86,21 @@ async def wait_until(claim: Callable[[], bool]) -> None:
 
 
 @contextlib.asynccontextmanager
-async def reading(directory: Path, values: Mapping[str, Value], *, path: str | None = None) -> AsyncIterator[Rig]:
+async def reading(
+    directory: Path, values: Mapping[str, Value], *, path: str | None = None, config: Nvml = _DEFAULTS
+) -> AsyncIterator[Rig]:
     """Give a reader on this driver; it is stopped at the end, and leaves no process behind.
 
-    `path` is nvml.library: the fake one where nothing is said.
+    `path` is nvml.library: the fake one where nothing is said; `config` says the rest.
     """
     scenario = Scenario(directory, dict(values))
-    reader = NvmlReader(
+    config = msgspec.structs.replace(
+        config,
         interval_seconds=INTERVAL,
         deadline_seconds=DEADLINE,
         library=str(library()) if path is None else path,
-        environment={**os.environ, **scenario.environment},
     )
+    reader = NvmlReader(config, environment={**os.environ, **scenario.environment})
     reader.first_pause_seconds, reader.longest_pause_seconds = 0.05, 0.2
     await reader.start()
     try:

@@ -4,7 +4,11 @@ The keys of the file, one `key=value` a line; a value that is not there is NOT_S
 
     devices, driver_version, nvml_version, cuda_version   the machine
     driver_generation                another number: the driver was reloaded, every call is UNINITIALIZED until init
-    gpu.<i>.<name>                   see `rtx_pro_4000`; gpu.<i>.field.<id> for field values
+    gpu.<i>.<name>                   see `rtx_pro_4000`
+    gpu.<i>.field.<id>               a field value; gpu.<i>.field.<id>.<link> for those of NVLink
+    gpu.<i>.samples.<kind>           0 power, 1 utilisation: <first, microseconds>+<period>:<value>,<value>…
+    gpu.<i>.gpm.<metric>             thousandths of a percent, where gpu.<i>.gpm_support=1
+    gpu.<i>.mig.<n>.<name>           of an instance: uuid, name, memory_…, compute_processes
     gpu.<i>.lost=1                   every call on the card is GPU_IS_LOST
     xid.<n>=<i>:<code>               an event, delivered once; n must rise
 
@@ -76,8 +80,8 @@ class Scenario:
         return {slot[1].rstrip(b"\0").decode(): sum(slot[2:]) for slot in slots}
 
 
-def machine(*cards: Mapping[str, Value]) -> dict[str, Value]:
-    """Return the values of a machine with these cards."""
+def machine(*cards: Mapping[str, Value | None]) -> dict[str, Value]:
+    """Return the values of a machine with these cards; None is what a card does not have."""
     values: dict[str, Value] = {
         "driver_version": "610.43.02",
         "nvml_version": "13.610.43.02",
@@ -85,17 +89,23 @@ def machine(*cards: Mapping[str, Value]) -> dict[str, Value]:
         "devices": len(cards),
     }
     for index, card in enumerate(cards):
-        values |= {f"gpu.{index}.{key}": value for key, value in card.items()}
+        values |= {f"gpu.{index}.{key}": value for key, value in card.items() if value is not None}
     return values
 
 
 def rtx_pro_4000(index: int = 0) -> dict[str, Value]:
-    """Return the reference card at idle with a model loaded: no ECC, no MIG, no memory temperature, no fan reading."""
+    """Return the reference card at idle with a model loaded: no ECC, MIG, NVLink, GPM, memory temperature or JPEG.
+
+    Passed through by a hypervisor; PCIe generation 1 while idle.
+    """
     return {
         "uuid": f"GPU-5f0c3a1e-9d42-4b7a-8c11-{index:012x}",
         "name": "NVIDIA RTX PRO 4000 Blackwell SFF Edition",
         "pci_bus_id": f"00000000:{index + 1:02X}:00.0",
         "minor_number": index,
+        "vbios_version": "9B.06.11.00.01",
+        "serial": f"13242240{index:05d}",
+        "virtualization_mode": 1,
         "compute_major": 12,
         "compute_minor": 0,
         "compute_mode": 0,
@@ -114,8 +124,17 @@ def rtx_pro_4000(index: int = 0) -> dict[str, Value]:
         "decoder_percent": 0,
         "power_milliwatts": 9120,
         "power_limit_milliwatts": 70000,
+        "power_limit_default_milliwatts": 70000,
+        "power_limit_min_milliwatts": 50000,
+        "power_limit_max_milliwatts": 70000,
         "energy_millijoules": 123_456_789,
         "temperature.0": 37,
+        "temperature_threshold.0": 97,
+        "temperature_threshold.1": 92,
+        "temperature_margin": 53,
+        "fans": 1,
+        "fan_percent": 30,
+        "fan_percent.0": 30,
         "clock_megahertz.0": 180,
         "clock_megahertz.1": 180,
         "clock_megahertz.2": 405,
@@ -132,6 +151,8 @@ def rtx_pro_4000(index: int = 0) -> dict[str, Value]:
         "pcie_width_max": 8,
         "pcie_throughput.0": 0,
         "pcie_throughput.1": 0,
+        "pcie_replays": 2,
+        "mps_processes": "",
         "compute_processes": f"4211:{21600 * MIB}",
         "graphics_processes": "",
         "event_types": "0x8",
@@ -141,15 +162,32 @@ def rtx_pro_4000(index: int = 0) -> dict[str, Value]:
         "field.77": 0,
         "field.78": 42_000_000_000,
         "field.79": 0,
+        "field.185": 9_340,
+        "field.186": 9_120,
+        "field.187": 50_000,
+        "field.188": 70_000,
+        "field.189": 70_000,
+        "field.191": 123_456_789,
+        "field.94": 2,
+        "field.173": 4,
+        "field.180": 0,
+        "field.230": 0,
+        "field.269": 0,
+        "field.270": 0,
+        "field.271": 0,
+        "samples.0": "1790000000000000+200000:9120,9340,9200",
+        "samples.1": "1790000000000000+200000:0,0,0",
     }
 
 
-def h100(index: int = 0) -> dict[str, Value]:
+def h100(index: int = 0) -> dict[str, Value | None]:
     """Return a busy card of a data centre: ECC, memory temperature, PCIe at full speed, near its power limit."""
     return {
         **rtx_pro_4000(index),
         "uuid": f"GPU-a1b2c3d4-0000-4000-8000-{index:012x}",
         "name": "NVIDIA H100 80GB HBM3",
+        "vbios_version": "96.00.A5.00.01",
+        "virtualization_mode": 0,
         "serial": f"16513230{index:05d}",
         "pci_bus_id": f"00000000:{0x18 + 0x10 * index:02X}:00.0",
         "compute_major": 9,
@@ -184,8 +222,136 @@ def h100(index: int = 0) -> dict[str, Value]:
         "mig_mode": 0,
         "mig_devices": 0,
         "compute_processes": f"{9000 + index}:{74000 * MIB}",
+        "jpeg_percent": 0,
+        "ofa_percent": 0,
+        "fans": None,  # the chassis cools it
+        "fan_percent": None,
+        "fan_percent.0": None,
+        "temperature_threshold.0": 92,
+        "temperature_threshold.1": 89,
+        "temperature_threshold.2": 95,
+        "temperature_margin": 23,
+        "power_limit_default_milliwatts": 700_000,
+        "power_limit_min_milliwatts": 200_000,
+        "power_limit_max_milliwatts": 700_000,
+        "clock_max_megahertz.0": 1980,
+        "clock_max_megahertz.1": 1980,
+        "clock_max_megahertz.2": 2619,
+        "clock_max_megahertz.3": 1980,
+        "field.5": 3,
+        "field.6": 0,
         "field.82": 71,
+        "field.142": 1,
+        "field.143": 0,
+        "field.144": 0,
+        "field.145": 0,
+        "field.185": 679_800,
+        "field.186": 684_250,
+        "field.187": 200_000,
+        "field.188": 700_000,
+        "field.189": 700_000,
+        "field.191": 987_654_321_000,
+        **{f"field.{number}": 0 for number in range(173, 184)},
+        **{f"field.165.{link}": 1 for link in range(18)},
+        **{f"field.{number}.{link}": 0 for number in (161, 162, 163) for link in range(18)},
+        "samples.0": "1790000000000000+20000:684250,671000",
+        "samples.1": "1790000000000000+167000:96,98,97",
+        "gpm_support": 1,
+        "gpm.1": 97_000,
+        "gpm.2": 88_000,
+        "gpm.3": 41_000,
+        "gpm.5": 35_500,
+        "gpm.10": 58_000,
     }
+
+
+def h100_mig(index: int = 0) -> dict[str, Value | None]:
+    """Return a card that is cut into two instances, one of them in use; as a whole it has no utilisation then."""
+    return {
+        **h100(index),
+        "mig_mode": 1,
+        "mig_devices": 7,
+        "utilization_percent": None,
+        "encoder_percent": None,
+        "decoder_percent": None,
+        "jpeg_percent": None,
+        "ofa_percent": None,
+        "samples.1": None,
+        "gpm_support": 0,
+        **_instance(index, 0, "3g.40gb", used=30_000, processes=f"9100:{29_500 * MIB}"),
+        **_instance(index, 1, "1g.10gb", used=14, processes=""),
+    }
+
+
+def _instance(index: int, number: int, profile: str, *, used: int, processes: str) -> dict[str, Value]:
+    total = {"3g.40gb": 40_448, "1g.10gb": 9_856}[profile]
+    values: dict[str, Value] = {
+        "uuid": f"MIG-c0ffee00-{number:04x}-5000-8000-{index:012x}",
+        "name": f"NVIDIA H100 80GB HBM3 MIG {profile}",
+        "memory_total": total * MIB,
+        "memory_used": used * MIB,
+        "memory_free": (total - used) * MIB,
+        "memory_reserved": 0,
+        "compute_processes": processes,
+        "graphics_processes": "",
+    }
+    return {f"mig.{number}.{key}": value for key, value in values.items()}
+
+
+def old_card() -> dict[str, Value]:
+    """Return a card of long ago: a driver that counts power, temperature, clocks and little else."""
+    return {
+        "uuid": "GPU-01d00000-0000-4000-8000-000000000000",
+        "name": "Quadro K2200",
+        "pci_bus_id": "00000000:03:00.0",
+        "vbios_version": "82.07.5A.00.01",
+        "memory_total": 4042 * MIB,
+        "memory_free": 3900 * MIB,
+        "utilization_percent": 4,
+        "memory_utilization_percent": 1,
+        "temperature.0": 41,
+        "temperature_threshold.0": 101,
+        "temperature_threshold.1": 96,
+        "fan_percent": 42,
+        "clock_megahertz.0": 405,
+        "clock_megahertz.2": 2505,
+        "clock_max_megahertz.0": 1124,
+        "clock_events": "0x1",
+        "performance_state": 8,
+        "pcie_generation": 2,
+        "pcie_generation_max": 2,
+        "pcie_width": 16,
+        "pcie_width_max": 16,
+        "pcie_replays": 0,
+        "power_milliwatts": 2_310,
+        "compute_processes": "812:-1",
+        "graphics_processes": "",
+    }
+
+
+OLD_LIBRARY_LACKS = (
+    "nvmlGpmQueryDeviceSupport",
+    *(
+        f"nvmlDeviceGet{name}"
+        for name in (
+            "MemoryInfo_v2",
+            "TemperatureV",
+            "MarginTemperature",
+            "CurrentClocksEventReasons",
+            "ComputeRunningProcesses_v3",
+            "GraphicsRunningProcesses_v3",
+            "MPSComputeRunningProcesses_v3",
+            "FieldValues",
+            "Samples",
+            "NumFans",
+            "FanSpeed_v2",
+            "JpgUtilization",
+            "OfaUtilization",
+            "MigMode",
+            "VirtualizationMode",
+        )
+    ),
+)
 
 
 def reference_node() -> dict[str, Value]:
