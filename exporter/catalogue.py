@@ -64,86 +64,260 @@ SERIES_DROPPED = _counter(
 
 # --- the card ------------------------------------------------------------------------------------------------------
 
-GPU_UP = _gauge(
-    "gpu_up",
+
+_NVML: Final = ("nvml",)
+_NVML_DCGM: Final = ("nvml", "dcgm")
+_ALL: Final = ("nvml", "dcgm", "xpum")
+
+
+def _card_gauge(name: str, text: str, *labels: str, sources: tuple[str, ...] = _NVML) -> Metric:
+    return Metric(f"lanewatch_gpu_{name}", "gauge", text, (*_DEVICE, *labels), sources)
+
+
+def _card_counter(name: str, text: str, *labels: str, sources: tuple[str, ...] = _NVML) -> Metric:
+    return Metric(f"lanewatch_gpu_{name}_total", "counter", text, (*_DEVICE, *labels), sources)
+
+
+def _card_info(name: str, text: str, *labels: str, sources: tuple[str, ...] = _NVML) -> Metric:
+    return Metric(f"lanewatch_{name}_info", "info", text, (*_DEVICE, *labels), sources)
+
+
+GPU_UP = _card_gauge(
+    "up",
     "Whether this card answers. 0: it is lost or a driver call hangs; its values are absent until it answers again.",
-    *_DEVICE,
+    sources=_ALL,
 )
-GPU_UNAVAILABLE = _gauge(
-    "gpu_unavailable",
+GPU_UNAVAILABLE = _card_gauge(
+    "unavailable",
     "Why a card does not answer: 1 for the reason that holds now. A lost card keeps its name here.",
-    *_DEVICE,
     "reason",
+    sources=_ALL,
 )
-GPU_INFO = _info(
+GPU_INFO = _card_info(
     "gpu",
-    "Identity of a card, always 1; join on gpu_uuid and node.",
-    *_DEVICE,
+    "Identity of a card, always 1; join on gpu_uuid and node. serial is empty unless nvml.serial asks for it.",
     "index",
     "model",
     "pci_bus_id",
     "driver_version",
     "cuda_version",
+    "vbios_version",
+    "serial",
     "source",
+    sources=_ALL,
 )
-GPU_MEMORY_TOTAL = _gauge("gpu_memory_total_bytes", "Memory of the card, bytes.", *_DEVICE)
-GPU_MEMORY_USED = _gauge(
-    "gpu_memory_used_bytes",
+GPU_MIG_INFO = _card_info(
+    "gpu_mig",
+    "A MIG instance and the card that it is cut from, always 1. The instance has memory and processes; power, "
+    "temperature and the rest are with parent_uuid, so that no sum counts twice.",
+    "parent_uuid",
+    "profile",
+    sources=_NVML_DCGM,
+)
+GPU_SHARING = _card_gauge(
+    "sharing_mode",
+    "1 for how the driver shares the card: none, mig, mps, vgpu. Time-slicing is none here: only the device plugin "
+    "knows of it.",
+    "mode",
+    sources=_NVML_DCGM,
+)
+GPU_READINGS_DUE = _card_counter(
+    "readings_due",
+    "Readings of this card that there should have been since the exporter found it. Compare with gpu_readings_total.",
+)
+GPU_READINGS = _card_counter(
+    "readings",
+    "Readings of this card that gave values. Rising slower than gpu_readings_due_total: the card answers late or not "
+    "at all, which under load is itself a symptom.",
+)
+GPU_MEMORY_TOTAL = _card_gauge(
+    "memory_total_bytes",
+    "Memory of the card, bytes. A card that is cut into MIG instances has no memory series: the instances have them.",
+    sources=_ALL,
+)
+GPU_MEMORY_USED = _card_gauge(
+    "memory_used_bytes",
     "Memory in use by processes, bytes. High alone is normal: a server takes its memory when it starts.",
-    *_DEVICE,
+    sources=_ALL,
 )
-GPU_MEMORY_FREE = _gauge("gpu_memory_free_bytes", "Memory that a new allocation could take, bytes.", *_DEVICE)
-GPU_MEMORY_RESERVED = _gauge(
-    "gpu_memory_reserved_bytes",
+GPU_MEMORY_FREE = _card_gauge(
+    "memory_free_bytes", "Memory that a new allocation could take, bytes.", sources=_NVML_DCGM
+)
+GPU_MEMORY_RESERVED = _card_gauge(
+    "memory_reserved_bytes",
     "Memory that driver and firmware keep for themselves, bytes. used + free + reserved = total.",
-    *_DEVICE,
+    sources=_NVML_DCGM,
 )
-GPU_UTILIZATION = _gauge(
-    "gpu_utilization_ratio",
+GPU_BAR1_TOTAL = _card_gauge(
+    "bar1_total_bytes", "Size of the window through which others reach the card, bytes.", sources=_NVML_DCGM
+)
+GPU_BAR1_USED = _card_gauge(
+    "bar1_used_bytes",
+    "Part of that window in use, bytes. Full: mapping more memory fails, as does peer to peer.",
+    sources=_NVML_DCGM,
+)
+GPU_UTILIZATION = _card_gauge(
+    "utilization_ratio",
     "Share of time in which any kernel ran, 0..1. It says nothing about saturation: a server holds it near 1.",
-    *_DEVICE,
+    sources=_ALL,
 )
-GPU_MEMORY_COPY_UTILIZATION = _gauge(
-    "gpu_memory_copy_utilization_ratio", "Share of time in which memory was read or written, 0..1.", *_DEVICE
+GPU_MEMORY_COPY_UTILIZATION = _card_gauge(
+    "memory_copy_utilization_ratio", "Share of time in which memory was read or written, 0..1.", sources=_NVML_DCGM
 )
-GPU_POWER = _gauge("gpu_power_watts", "Power drawn now, watts.", *_DEVICE)
-GPU_POWER_LIMIT = _gauge("gpu_power_limit_watts", "Power limit that is enforced now, watts.", *_DEVICE)
-GPU_ENERGY = _counter(
-    "gpu_energy_joules",
+GPU_ENGINE_UTILIZATION = _card_gauge(
+    "engine_utilization_ratio",
+    "Share of time in which an engine worked, 0..1: encoder, decoder, jpeg, ofa.",
+    "engine",
+    sources=_ALL,
+)
+GPU_ACTIVITY = _card_gauge(
+    "activity_ratio",
+    "How busy a part of the chip was over the last minute, 0..1 (GPM, Hopper and later): sm_active, sm_occupancy, "
+    "tensor_active, dram_active and others. tensor_active low while sm_active is high: the work is not matrix work.",
+    "part",
+    sources=_NVML_DCGM,
+)
+GPU_BUSY = _card_counter(
+    "busy_seconds",
+    "Seconds in which any kernel ran, out of the driver's own samples since the exporter found the card; its rate is "
+    "the mean utilisation, and misses nothing between two scrapes. What the driver did not sample is not counted.",
+)
+GPU_POWER = _card_gauge("power_watts", "Power drawn now, watts.", sources=_ALL)
+GPU_POWER_AVERAGE = _card_gauge("power_average_watts", "Power drawn over the last second, watts, as the driver says.")
+GPU_POWER_LIMIT = _card_gauge("power_limit_watts", "Power limit that is enforced now, watts.", sources=_NVML_DCGM)
+GPU_POWER_LIMITS = _card_gauge(
+    "power_limit_range_watts",
+    "Power limits that the card allows, watts: default, min, max. The enforced one below default: somebody set it.",
+    "bound",
+)
+GPU_ENERGY = _card_counter(
+    "energy_joules",
     "Energy used since the driver was loaded, joules; its rate is the mean power between two scrapes.",
-    *_DEVICE,
+    sources=_ALL,
 )
-GPU_TEMPERATURE = _gauge(
-    "gpu_temperature_celsius", "Temperature, degrees Celsius; sensor is gpu or memory.", *_DEVICE, "sensor"
+GPU_TEMPERATURE = _card_gauge(
+    "temperature_celsius", "Temperature, degrees Celsius; sensor is gpu or memory.", "sensor", sources=_ALL
 )
-GPU_CLOCK = _gauge("gpu_clock_hertz", "Clock now, hertz; domain is graphics, sm, memory or video.", *_DEVICE, "domain")
-GPU_CLOCK_EVENT = _gauge(
-    "gpu_clock_event",
+GPU_TEMPERATURE_LIMIT = _card_gauge(
+    "temperature_limit_celsius",
+    "Temperature at which the card acts, degrees Celsius: slowdown, shutdown, memory_max.",
+    "limit",
+)
+GPU_TEMPERATURE_MARGIN = _card_gauge(
+    "temperature_margin_celsius",
+    "Degrees Celsius that are left to the card's own slowdown point. Near 0: it slows down or soon will.",
+)
+GPU_FAN = _card_gauge(
+    "fan_ratio", "Speed of a fan, 1 is what it was made for. Absent: others cool the card.", "fan", sources=_NVML_DCGM
+)
+GPU_MEMORY_USED_PEAK = _card_gauge(
+    "memory_used_peak_bytes",
+    "Most memory in use over the peak window (60 s unless nvml.peak_window_seconds says otherwise), bytes.",
+)
+GPU_POWER_PEAK = _card_gauge(
+    "power_peak_watts",
+    "Highest power over the peak window, watts; out of the driver's own samples where it has them.",
+)
+GPU_TEMPERATURE_PEAK = _card_gauge(
+    "temperature_peak_celsius", "Highest temperature of the chip over the peak window, degrees Celsius."
+)
+GPU_PEAK_WINDOW = _card_gauge(
+    "peak_window_seconds", "Seconds over which the peaks of this card are held. Scrape more often to miss none."
+)
+GPU_CLOCK = _card_gauge(
+    "clock_hertz", "Clock now, hertz; domain is graphics, sm, memory or video.", "domain", sources=_ALL
+)
+GPU_CLOCK_MAX = _card_gauge("clock_max_hertz", "Highest clock of a domain that the card allows, hertz.", "domain")
+GPU_PERFORMANCE_STATE = _card_gauge(
+    "performance_state",
+    "Performance state, 0 the fastest, 15 the slowest. High under load: the card does not speed up.",
+    sources=_NVML_DCGM,
+)
+GPU_CLOCK_EVENT = _card_gauge(
+    "clock_event",
     "1 while the driver holds the clock down for this reason. idle is normal; thermal and power_brake are not.",
-    *_DEVICE,
     "reason",
 )
-GPU_THROTTLE = _counter(
-    "gpu_throttle_seconds",
+GPU_THROTTLE = _card_counter(
+    "throttle_seconds",
     "Seconds in which the clock was held down for this reason, counted by the driver. Its rate is a share of time.",
-    *_DEVICE,
     "reason",
+    sources=_NVML_DCGM,
 )
-GPU_PCIE_GENERATION = _gauge(
-    "gpu_pcie_link_generation",
-    "PCIe generation: now, or the max that card and slot allow. Low while idle is normal, low under load is a fault.",
-    *_DEVICE,
+GPU_PCIE_GENERATION = _card_gauge(
+    "pcie_link_generation",
+    "PCIe generation: now, the max that card and slot allow, and the highest of the last hour under load (utilisation "
+    "0.5 or more). now is low while idle, which is normal; under_load below max is a fault.",
     "view",
+    sources=_NVML_DCGM,
 )
-GPU_PCIE_WIDTH = _gauge("gpu_pcie_link_width_lanes", "PCIe lanes: now, or the max.", *_DEVICE, "view")
-GPU_PROCESS_MEMORY = _gauge(
-    "gpu_process_memory_bytes",
-    "Memory held by the processes of one kind of holder, bytes: compute, graphics, or unattributed (the driver counts "
-    "it as used, and no process owns to it).",
-    *_DEVICE,
-    "holder",
+GPU_PCIE_WIDTH = _card_gauge(
+    "pcie_link_width_lanes",
+    "PCIe lanes: now, the max, and the most of the last hour under load. under_load below max: look at the slot.",
+    "view",
+    sources=_NVML_DCGM,
 )
-GPU_PROCESSES = _gauge("gpu_processes", "Processes that hold memory on the card.", *_DEVICE)
+GPU_PCIE_REPLAYS = _card_counter(
+    "pcie_replays",
+    "PCIe packets that were sent again. A rate that does not end: a bad slot, riser or cable.",
+    sources=_NVML_DCGM,
+)
+GPU_PCIE_ERRORS = _card_counter(
+    "pcie_errors",
+    "PCIe errors that the card counted, by kind. fatal and non_fatal are never normal; correctable at a high rate: "
+    "look at slot and riser.",
+    "kind",
+)
+GPU_PCIE_THROUGHPUT = _card_gauge(
+    "pcie_throughput_bytes_per_second",
+    "Bytes a second over PCIe, as measured for 20 ms; direction is rx or tx. Only where nvml.pcie_throughput asks for "
+    "it: each measurement holds a driver call for 20 ms.",
+    "direction",
+    sources=_NVML_DCGM,
+)
+GPU_ECC_ERRORS = _card_counter(
+    "ecc_errors",
+    "Memory errors over the card's life, kind corrected or uncorrected. uncorrected rising: a program got wrong data "
+    "and was stopped; drain the card.",
+    "kind",
+    sources=_NVML_DCGM,
+)
+GPU_RETIRED_PAGES = _card_gauge(
+    "retired_pages",
+    "Memory pages taken out of use for good, by cause single_bit or double_bit (older cards).",
+    "cause",
+    sources=_NVML_DCGM,
+)
+GPU_ROW_REMAPS = _card_gauge(
+    "row_remaps",
+    "Memory rows replaced by spare ones, by cause corrected or uncorrected errors.",
+    "cause",
+    sources=_NVML_DCGM,
+)
+GPU_REMAP_PENDING = _card_gauge(
+    "row_remap_pending",
+    "1 while rows or pages wait for a reset of the card to be taken out of use. Plan the reset.",
+    sources=_NVML_DCGM,
+)
+GPU_REMAP_FAILED = _card_gauge(
+    "row_remap_failed",
+    "1 when a row could not be replaced: the spare ones are used up. Replace the card.",
+    sources=_NVML_DCGM,
+)
+GPU_RECOVERY_ACTION = _card_gauge(
+    "recovery_action",
+    "1 for what the driver wants done: none, reset_gpu, reboot_node, drain_p2p, drain_and_reset and so on; unknown: "
+    "one that is newer than this exporter.",
+    "action",
+)
+GPU_NVLINK_UP = _card_gauge("nvlink_up", "Whether an NVLink of the card is up. 0 on one of many: look at it.", "link")
+GPU_NVLINK_ERRORS = _card_counter(
+    "nvlink_errors",
+    "Errors of an NVLink, by kind: replay, recovery, crc and newer ones. crc rising: a bad link.",
+    "link",
+    "kind",
+)
+GPU_PROCESSES = _card_gauge("processes", "Processes that hold memory on the card.")
 GPU_XID_ERRORS = _counter(
     "gpu_xid_errors",
     "Xid errors that the driver reported, by code. Class hardware: the card; application: the owner's program. "
@@ -154,6 +328,103 @@ GPU_XID_ERRORS = _counter(
     "action",
 )
 GPU_XID_LAST = _gauge("gpu_xid_last_timestamp_seconds", "Unix time at which this Xid was seen last.", *_DEVICE, "xid")
+
+# --- XID AND PRESENCE ----------------------------------------------------------------------------------------------
+
+GPU_XID_OWNER_INFO = _info(
+    "gpu_xid_owner",
+    "Who held the card when this Xid was seen last, one row a container, always 1. It stays when the pod is gone.",
+    *_DEVICE,
+    "xid",
+    "owner_namespace",
+    "owner_pod",
+    "owner_container",
+)
+GPU_UNLISTED_XID_ERRORS = _counter(
+    "gpu_unlisted_xid_errors",
+    "Xid errors in the kernel log of a card that the driver does not list, so that only its PCI address is known.",
+    "node",
+    "pci_bus_id",
+    "xid",
+    "class",
+    "action",
+)
+NVSWITCH_SXID_ERRORS = _counter(
+    "nvswitch_sxid_errors",
+    "SXid errors of an NVSwitch in the kernel log, by code: traffic between cards fails, the cards may be well.",
+    "node",
+    "pci_bus_id",
+    "sxid",
+)
+KERNEL_LOG_LOST = _counter(
+    "kernel_log_lost_lines",
+    "Lines of the kernel log that were overwritten before they were read: an Xid may have been among them.",
+    "node",
+)
+XID_STORE_ERRORS = _counter(
+    "xid_store_errors",
+    "Times that the file of Xid counts could not be read or written. Rising: a restart will lose counts.",
+    "node",
+)
+GPUS = _gauge(
+    "gpus",
+    "Cards of the node as each view counts them: expected (configuration), pci (the bus), nvml (the driver lists "
+    "them), telemetry (they answer). What differs names the layer that lost a card.",
+    "node",
+    "view",
+)
+GPU_MISSING_INFO = _info(
+    "gpu_missing",
+    "An NVIDIA card on the PCI bus that the driver does not list, always 1: not bound, not initialised, or lost.",
+    "node",
+    "pci_bus_id",
+)
+
+# --- SOURCES THAT DISAGREE -----------------------------------------------------------------------------------------
+
+GPU_SOURCES_DISAGREE = _gauge(
+    "gpu_sources_disagree",
+    "1 while NVML and DCGM contradict each other about this field of a card: memory_used, temperature, power, "
+    "driver_version, or presence (only one of them sees the card). Do not trust either before you know which is wrong.",
+    *_DEVICE,
+    "field",
+)
+GPU_SOURCE_FROZEN = _gauge(
+    "gpu_source_frozen",
+    "1 while this source (nvml or dcgm) repeats the same values of a card for minutes and the other sees them move. "
+    "dcgm: restart dcgm-exporter, the card is well. nvml: this exporter's reader hangs.",
+    *_DEVICE,
+    "source",
+)
+
+# --- PROCESSES -----------------------------------------------------------------------------------------------------
+
+GPU_MEMORY_PART = _gauge(
+    "gpu_memory_part_bytes",
+    "Memory of the card by what has it, bytes; the parts add up to the total. pods; host: processes of no pod; dead: "
+    "of processes that ended; unresolved: nobody could look at the process; reserved: driver and firmware; free; "
+    "unattributed: used, and no process in sight owns to it (below 0: the driver gives processes more than it counts).",
+    *_DEVICE,
+    "part",
+)
+GPU_PART_PROCESSES = _gauge(
+    "gpu_part_processes",
+    "Processes that hold memory of the card, by part: pods, host, dead, unresolved. dead above 0 for minutes: memory "
+    "that only a reset of the card gives back; a process that ended a moment ago is dead for one reading.",
+    *_DEVICE,
+    "part",
+)
+GPU_HOLDER_MEMORY = _gauge(
+    "gpu_holder_memory_bytes",
+    "Memory of the card by holder, bytes: pod and name of the process; the largest have a row each, the rest is other. "
+    "A pod that never asked for a card shows here too. owner_pod is uid:... where its name is not known, "
+    "container:... outside of Kubernetes, empty for a process of the host.",
+    *_DEVICE,
+    "part",
+    "owner_namespace",
+    "owner_pod",
+    "process",
+)
 
 # --- ownership -----------------------------------------------------------------------------------------------------
 

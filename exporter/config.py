@@ -12,19 +12,19 @@ import msgspec
 import yaml
 from msgspec import Meta
 
+from exporter.config_exporters import Dcgm, GpuSource, Xpum
 from exporter.config_problem import explain
+from exporter.config_processes import Processes
+from exporter.config_section import URL as _URL
+from exporter.config_section import Section
+from exporter.config_xid import KernelLog, Presence, Xid, refuse_twice_overridden
 from exporter.errors import ConfigError
 
 Role = Literal["all", "node", "cluster"]
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/:-]{0,62}$")]
 
-_URL: Final = r"^https?://[^\s/?#@]+(/[^\s?#]*)?$"
 _VARIABLE: Final = r"^[A-Za-z_][A-Za-z0-9_]*$"
 _LARGEST_FILE: Final = 1 << 20  # bytes
-
-
-class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A part of the file: frozen, and it refuses keys that it does not know."""
 
 
 class Nvml(Section, frozen=True):
@@ -42,6 +42,16 @@ class Nvml(Section, frozen=True):
     library: Annotated[
         str, Meta(description="Path of libnvidia-ml.so.1 where the loader does not find it; empty: the loader's own.")
     ] = ""
+    peak_window_seconds: Annotated[
+        float,
+        Meta(ge=5, le=3600, description="Seconds over which the peaks of memory, power and temperature are held."),
+    ] = 60.0
+    serial: Annotated[
+        bool, Meta(description="Publish the cards' serial numbers: they name a thing that was bought.")
+    ] = False
+    pcie_throughput: Annotated[
+        bool, Meta(description="Measure what goes over PCIe: each card is asked for 40 ms every 15 s.")
+    ] = False
 
 
 class Kubelet(Section, frozen=True):
@@ -52,6 +62,9 @@ class Kubelet(Section, frozen=True):
         str, Meta(min_length=1, description="Path of the socket; mount its directory, not the socket.")
     ] = "/var/lib/kubelet/pod-resources/kubelet.sock"
     interval_seconds: Annotated[float, Meta(ge=1, le=300, description="Seconds between two questions.")] = 10.0
+    pod_logs: Annotated[
+        str, Meta(description="Directory of the pods' logs: its names tell which pod a UID is, without the API server.")
+    ] = "/var/log/pods"
 
 
 class Kubernetes(Section, frozen=True):
@@ -123,7 +136,16 @@ class Config(Section, frozen=True):
 
     node: Annotated[str, Meta(description="Name of this node in every series; empty: NODE_NAME, then the host's.")] = ""
     nvml: Annotated[Nvml, Meta(description=Nvml.__doc__)] = Nvml()
+    dcgm: Annotated[Dcgm | None, Meta(description=Dcgm.__doc__)] = None
+    xpum: Annotated[Xpum | None, Meta(description=Xpum.__doc__)] = None
+    gpu_source: Annotated[
+        GpuSource, Meta(description="Who speaks for the cards; auto: nvml, else dcgm, and beside them xpum.")
+    ] = "auto"
     kubelet: Annotated[Kubelet, Meta(description=Kubelet.__doc__)] = Kubelet()
+    processes: Annotated[Processes, Meta(description=Processes.__doc__)] = Processes()
+    kernel_log: Annotated[KernelLog, Meta(description=KernelLog.__doc__)] = KernelLog()
+    xid: Annotated[Xid, Meta(description=Xid.__doc__)] = Xid()
+    presence: Annotated[Presence, Meta(description=Presence.__doc__)] = Presence()
     kubernetes: Annotated[Kubernetes, Meta(description=Kubernetes.__doc__)] = Kubernetes()
     pools: Annotated[tuple[Pool, ...], Meta(min_length=1, description=Pool.__doc__)] = (
         Pool(name="gpu-llm", labels={"platform.example.com/gpu-llm": "true"}),
@@ -211,6 +233,10 @@ def _refuse_contradictions(config: Config, where: str) -> None:
     _refuse_twins([lane.name for lane in config.lanes], f"{where}: $.lanes")
     if config.aliases and config.gateway is None:
         raise ConfigError(f"{where}: $.gateway: expected a gateway to probe the aliases through, found none")
+    is_there = {"auto": True, "nvml": config.nvml.enabled, "dcgm": config.dcgm, "xpum": config.xpum}
+    if not is_there[config.gpu_source]:
+        raise ConfigError(f"{where}: $.gpu_source: expected a source that is configured, found `{config.gpu_source}`")
+    refuse_twice_overridden(config.xid, f"{where}: $.xid")
     lanes = sorted(lane.name for lane in config.lanes)
     for number, alias in enumerate(config.aliases):
         _refuse_contradictory_alias(alias, lanes, f"{where}: $.aliases[{number}]")

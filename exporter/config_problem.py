@@ -52,7 +52,7 @@ def _walk(document: object, steps: list[str]) -> object:
 
 def _known_keys(root: type[msgspec.Struct], steps: list[str]) -> list[str]:
     kind = _struct_in(_type_at(root, steps))
-    return [field.name for field in kind.fields] if isinstance(kind, inspect.StructType) else []
+    return [field.encode_name for field in kind.fields] if isinstance(kind, inspect.StructType) else []
 
 
 def _choices(root: type[msgspec.Struct], steps: list[str]) -> list[object]:
@@ -70,7 +70,7 @@ def _type_at(root: type[msgspec.Struct], steps: list[str]) -> inspect.Type:
 def _step_into(kind: inspect.Type, step: str) -> inspect.Type:
     kind = _struct_in(kind)
     if isinstance(kind, inspect.StructType):
-        return next((field.type for field in kind.fields if field.name == step), kind)
+        return next((field.type for field in kind.fields if field.encode_name == step), kind)
     return getattr(kind, "item_type", kind)
 
 

@@ -25,7 +25,7 @@ def _struct_lines(struct: type[msgspec.Struct], depth: int) -> Iterator[str]:
     for field in kind.fields if isinstance(kind, inspect.StructType) else ():
         if depth == 0:
             yield ""
-        yield from _comment(schema["properties"][field.name].get("description", ""), depth)
+        yield from _comment(schema["properties"][field.encode_name].get("description", ""), depth)
         yield from _key_lines(field, depth)
 
 

@@ -22,6 +22,9 @@ from exporter.snapshot import Snapshot
 Collector = Callable[[Snapshot, float], Iterable[Family]]
 """What gives families for one snapshot at one Unix time; `probes` plug in here."""
 
+Select = Callable[[Snapshot], Snapshot]
+"""What decides, before any collector runs, which of several sources speaks."""
+
 SERIES_BUDGET: Final = 2000  # series a family; beyond it the rest is dropped and counted
 TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
 TEXT_1: Final = "text/plain; version=1.0.0; charset=utf-8; escaping=underscores"
@@ -84,23 +87,30 @@ def _accepts_gzip(accept_encoding: str) -> bool:
     return bool(gzip_accepted(accept_encoding))
 
 
+def as_it_is(snapshot: Snapshot) -> Snapshot:
+    """Return the snapshot unchanged: each source speaks for itself."""
+    return snapshot
+
+
 class Exposition:
     """Turns snapshots into pages; keeps what was rendered, so that an unchanged family is not rendered again."""
 
-    def __init__(self, collectors: Mapping[str, Collector]) -> None:
+    def __init__(self, collectors: Mapping[str, Collector], select: Select = as_it_is) -> None:
         self._collectors = dict(collectors)
+        self._select = select
         self._rendered: dict[str, Rendered] = {}
         self._dropped: dict[str, int] = {}
         self._isolation = Isolation()
 
     def prepare(self, snapshot: Snapshot, now: float) -> Page:
-        """Return the page of `snapshot` at Unix time `now`."""
+        """Return the page of `snapshot`, after `select`, at Unix time `now`."""
+        snapshot = self._isolation.call("select", partial(self._select, snapshot)) or snapshot
         families = self._collect(snapshot, now)
         rendered = [one for family in families if (one := self._render(family)) is not None]
         dropped = catalogue.SERIES_DROPPED.of(
             catalogue.SERIES_DROPPED.sample(count, family=name) for name, count in self._dropped.items()
         )
-        rendered.append(_render_family(dropped))
+        rendered += [_render_family(dropped)] if dropped.samples else []
         self._rendered = {one.family.metric.name: one for one in rendered}
         return Page(
             snapshot,
@@ -119,7 +129,8 @@ class Exposition:
                 self._drop(name, 1)
             for family in families or ():
                 merged.setdefault(family.metric, []).extend(family.samples)
-        return [self._within_budget(metric, samples) for metric, samples in merged.items()]
+        # what has no sample is not known here: a bare name on the page would say that it is
+        return [self._within_budget(metric, samples) for metric, samples in merged.items() if samples]
 
     def _within_budget(self, metric: Metric, samples: list[Sample]) -> Family:
         family = metric.of(sample for sample in samples if math.isfinite(sample.value))

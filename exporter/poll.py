@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar
 
 from exporter.errors import SourceError, SourceErrorKind
-from exporter.snapshot import Allocations, Gpus, Snapshot, SourceState, Workloads
+from exporter.snapshot import Allocations, Gpus, KernelLog, PciBus, Processes, Snapshot, SourceState, Workloads
 
 NOT_READ_YET: Final = "not read yet"
-Part = Gpus | Allocations | Workloads
+Part = Gpus | Allocations | KernelLog | PciBus | Processes | Workloads
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
 

@@ -6,35 +6,52 @@ The node role loads neither `kubernetes` nor anything that talks to an API serve
 import asyncio
 import contextlib
 import signal
+import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from exporter import catalogue as c
 from exporter.collectors import devices, sources
+from exporter.collectors.disagreement import DisagreementCollector
 from exporter.collectors.lanes import LaneCollector
+from exporter.collectors.presence import PresenceCollector
+from exporter.collectors.processes import ProcessCollector
+from exporter.collectors.xids import XidCollector
 from exporter.config import Config, Role
-from exporter.exposition import Collector, Exposition
+from exporter.exposition import Collector, Exposition, Select, as_it_is
+from exporter.facts import attribution, xid
+from exporter.facts.chosen import choose
 from exporter.landing import Identity
 from exporter.metric import Family
 from exporter.poll import Part, Poller, Schedule, Source
 from exporter.server import Listen
 from exporter.service import PageKeeper, Service
-from exporter.snapshot import Allocations, Gpus, Snapshot, Workloads
+from exporter.snapshot import Allocations, Gpus, KernelLog, PciBus, Processes, Snapshot, Workloads
 
 if TYPE_CHECKING:
     from exporter.sources.nvml_reader import NvmlReader
     from exporter.sources.simulated import Stagehand
+    from exporter.xid_store import Kept, XidStore
 
 _SLOTS: Final = {  # source -> field of the snapshot
     "nvml": "gpus",
     "dcgm": "dcgm",
     "xpum": "xpum",
     "podresources": "allocations",
+    "processes": "processes",
+    "kernel_log": "kernel_log",
+    "pci": "pci",
     "kubernetes": "workloads",
 }
 _INSTANT: Final = 1.0  # seconds between two looks at a source that only reads its own memory
 _DEADLINE: Final = 5.0
+_BUS_INTERVAL: Final = 30.0
+
+
+Follower = Callable[[Callable[[], Snapshot]], None]
+"""What must know what other sources said: it is told, before anything runs, where the present snapshot stands."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +61,8 @@ class Wiring:
     schedules: tuple[Schedule, ...] = ()
     collectors: Mapping[str, Collector] = field(default_factory=dict)
     background: Mapping[str, Callable[[], Awaitable[None]]] = field(default_factory=dict)
+    followers: tuple[Follower, ...] = ()
+    select: Select = as_it_is
 
     def __or__(self, other: "Wiring") -> "Wiring":
         """Return both."""
@@ -51,6 +70,8 @@ class Wiring:
             schedules=self.schedules + other.schedules,
             collectors={**self.collectors, **other.collectors},
             background={**self.background, **other.background},
+            followers=self.followers + other.followers,
+            select=self.select if other.select is as_it_is else other.select,
         )
 
 
@@ -67,6 +88,7 @@ async def wire_sources(config: Config, role: Role, stack: contextlib.AsyncExitSt
 def wire_simulated(config: Config, role: Role, hand: "Stagehand") -> Wiring:
     """Return the simulated sources of a role."""
     from exporter.sources.simulated import SimulatedCluster, SimulatedGpus, SimulatedKubelet  # noqa: PLC0415
+    from exporter.sources.simulated_processes import SimulatedProcesses  # noqa: PLC0415
 
     wiring = Wiring(collectors={"sources": sources.collect})
     if role != "cluster":
@@ -74,8 +96,14 @@ def wire_simulated(config: Config, role: Role, hand: "Stagehand") -> Wiring:
             schedules=(
                 _schedule("nvml", SimulatedGpus(hand), Gpus),
                 _schedule("podresources", SimulatedKubelet(hand), Allocations),
+                _schedule("processes", SimulatedProcesses(hand), Processes),
             ),
-            collectors={"devices": devices.collect},
+            collectors={
+                "xids": XidCollector(xid.table(config.xid.overrides)).collect,
+                "presence": PresenceCollector(config.presence.expected_gpus).collect,
+                "processes": ProcessCollector(config.processes.top).collect,
+                "devices": devices.collect,
+            },
         )
     if role != "node":
         wiring |= Wiring(
@@ -90,8 +118,10 @@ async def run(
 ) -> None:
     """Serve until SIGTERM or SIGINT; `announce` gets the URL."""
     poller = Poller(first, wiring.schedules)
+    for follow in wiring.followers:
+        follow(lambda: poller.snapshot)
     itself = {"build": _build_info(identity, is_simulated=first.is_simulated)}
-    keeper = PageKeeper(poller, Exposition({**itself, **wiring.collectors}))
+    keeper = PageKeeper(poller, Exposition({**itself, **wiring.collectors}, wiring.select))
     service = Service(keeper=keeper, poller=poller, identity=identity, listen=listen, background=wiring.background)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -100,9 +130,11 @@ async def run(
 
 
 async def _wire_node(config: Config, stack: contextlib.AsyncExitStack) -> Wiring:
-    wiring = Wiring()
+    wiring = _wire_xids(config, stack) | _wire_presence(config)
     if config.nvml.enabled:
         wiring |= await _wire_nvml(config, stack)
+    wiring |= _wire_exporters(config)
+    wiring |= _wire_processes(config)
     if config.kubelet.enabled:
         from exporter.sources.podresources import PodResources  # noqa: PLC0415
 
@@ -114,20 +146,86 @@ async def _wire_node(config: Config, stack: contextlib.AsyncExitStack) -> Wiring
     return wiring
 
 
+def _wire_processes(config: Config) -> Wiring:
+    """Wire whose memory it is; without a sight of the node's processes that is a sum of its own."""
+    from exporter.sources.processes import ProcessTable, is_in_sight  # noqa: PLC0415
+
+    settings = config.processes
+    wiring = Wiring(collectors={"processes": ProcessCollector(settings.top).collect})
+    if settings.read == "never" or (settings.read == "auto" and not is_in_sight(settings.proc)):
+        return wiring
+    table = ProcessTable(settings, config.kubelet.pod_logs)
+    return wiring | Wiring(
+        schedules=(_schedule("processes", table, Processes, every=settings.interval_seconds),),
+        followers=(lambda look: table.follow(lambda: attribution.pids(look())),),
+    )
+
+
+def _wire_xids(config: Config, stack: contextlib.AsyncExitStack) -> Wiring:
+    """Wire what books Xids, before `devices`; the kernel log goes on where the kept counts end."""
+    from exporter.xid_store import Kept, XidStore, read_boot_id, store_path  # noqa: PLC0415
+
+    path = store_path(config.xid.store)
+    store = XidStore(path, read_boot_id()) if path else None
+    kept = store.load(time.time()) if store else Kept()
+    collector = XidCollector(xid.table(config.xid.overrides), kept.ledger)
+    wiring = Wiring(collectors={"xids": collector.collect})
+    if store:
+        stack.callback(lambda: store.save(collector.ledger, time.time()))
+        wiring |= Wiring(
+            collectors={"xid_store": _store_errors(store)},
+            background={"xid store": lambda: store.follow(lambda: collector.ledger)},
+        )
+    return wiring | _wire_kernel_log(config, stack, kept)
+
+
+def _wire_kernel_log(config: Config, stack: contextlib.AsyncExitStack, kept: "Kept") -> Wiring:
+    from exporter.sources.kernel_log import KernelLogSource, is_readable  # noqa: PLC0415
+
+    settings = config.kernel_log
+    if settings.read == "never" or (settings.read == "auto" and not is_readable(settings.path)):
+        return Wiring()
+    source = KernelLogSource(settings.path, after=kept.ledger.sequence, since=kept.since)
+    stack.callback(source.close)
+    return Wiring(schedules=(_schedule("kernel_log", source, KernelLog),))
+
+
+def _wire_presence(config: Config) -> Wiring:
+    from exporter.sources.pci import Pci  # noqa: PLC0415
+
+    bus = Pci(config.presence.pci_devices)
+    return Wiring(
+        schedules=(_schedule("pci", bus, PciBus, every=_BUS_INTERVAL),),
+        collectors={"presence": PresenceCollector(config.presence.expected_gpus).collect},
+    )
+
+
 async def _wire_nvml(config: Config, stack: contextlib.AsyncExitStack) -> Wiring:
     from exporter.sources.nvml_reader import NvmlReader  # noqa: PLC0415
 
-    reader = NvmlReader(
-        interval_seconds=config.nvml.interval_seconds,
-        deadline_seconds=config.nvml.deadline_seconds,
-        library=config.nvml.library,
-    )
+    reader = NvmlReader(config.nvml)
     await reader.start()
     stack.push_async_callback(reader.stop)
     return Wiring(
         schedules=(_schedule("nvml", reader, Gpus),),
         collectors={"devices": devices.collect, "reader": _reader(reader)},
     )
+
+
+def _wire_exporters(config: Config) -> Wiring:
+    wiring = Wiring(select=partial(choose, source=config.gpu_source))
+    if config.dcgm is not None:
+        from exporter.sources.dcgm import Dcgm  # noqa: PLC0415
+
+        dcgm = _schedule("dcgm", Dcgm(config.dcgm.url), Gpus, every=config.dcgm.interval_seconds)
+        both = {"devices": devices.collect, "disagreement": DisagreementCollector().collect}
+        wiring |= Wiring(schedules=(dcgm,), collectors=both)
+    if config.xpum is not None:
+        from exporter.sources.xpum import Xpum  # noqa: PLC0415
+
+        xpum = _schedule("xpum", Xpum(config.xpum.url), Gpus, every=config.xpum.interval_seconds)
+        wiring |= Wiring(schedules=(xpum,), collectors={"devices": devices.collect})
+    return wiring
 
 
 async def _wire_cluster(config: Config, stack: contextlib.AsyncExitStack) -> Wiring:
@@ -156,5 +254,12 @@ def _build_info(identity: Identity, *, is_simulated: bool) -> Collector:
 def _reader(reader: "NvmlReader") -> Collector:
     def collect(_snapshot: Snapshot, _now: float) -> Iterator[Family]:
         yield c.READER_STUCK.of([c.READER_STUCK.sample(reader.stuck)])
+
+    return collect
+
+
+def _store_errors(store: "XidStore") -> Collector:
+    def collect(snapshot: Snapshot, _now: float) -> Iterator[Family]:
+        yield c.XID_STORE_ERRORS.of([c.XID_STORE_ERRORS.sample(store.errors, node=snapshot.node)])
 
     return collect

@@ -5,10 +5,22 @@ from operator import attrgetter
 from typing import Final
 
 from exporter import catalogue as c
-from exporter.facts import ownership, xid
+from exporter.facts import ownership
 from exporter.metric import Family, Metric, Sample, one_hot
-from exporter.snapshot import UNAVAILABLE_REASONS, Device, DeviceProcess, Snapshot
+from exporter.snapshot import UNAVAILABLE_REASONS, Device, Snapshot
 
+SHARING_MODES: Final = ("none", "mig", "mps", "vgpu")
+RECOVERY_ACTIONS: Final = (
+    "none",
+    "reset_gpu",
+    "reboot_node",
+    "drain_p2p",
+    "drain_and_reset",
+    "recover_imex",
+    "reset_bus",
+    "reboot_system",
+    "unknown",
+)
 _SCALARS: Final[tuple[tuple[Metric, Callable[[Device], float | None]], ...]] = (
     (c.GPU_MEMORY_TOTAL, attrgetter("memory_total_bytes")),
     (c.GPU_MEMORY_USED, attrgetter("memory_used_bytes")),
@@ -20,6 +32,21 @@ _SCALARS: Final[tuple[tuple[Metric, Callable[[Device], float | None]], ...]] = (
     (c.GPU_POWER_LIMIT, attrgetter("power_limit_watts")),
     (c.GPU_ENERGY, attrgetter("energy_joules")),
     (c.GPU_PROCESSES, lambda device: None if device.processes is None else len(device.processes)),
+    (c.GPU_READINGS_DUE, attrgetter("readings_due")),
+    (c.GPU_READINGS, attrgetter("readings_made")),
+    (c.GPU_BAR1_TOTAL, attrgetter("bar1_total_bytes")),
+    (c.GPU_BAR1_USED, attrgetter("bar1_used_bytes")),
+    (c.GPU_BUSY, attrgetter("busy_seconds")),
+    (c.GPU_POWER_AVERAGE, attrgetter("power_average_watts")),
+    (c.GPU_TEMPERATURE_MARGIN, attrgetter("temperature_margin_celsius")),
+    (c.GPU_MEMORY_USED_PEAK, lambda device: device.peaks.get("memory_used_bytes")),
+    (c.GPU_POWER_PEAK, lambda device: device.peaks.get("power_watts")),
+    (c.GPU_TEMPERATURE_PEAK, lambda device: device.peaks.get("temperature_celsius")),
+    (c.GPU_PEAK_WINDOW, lambda device: device.peaks.get("window_seconds")),
+    (c.GPU_PERFORMANCE_STATE, attrgetter("performance_state")),
+    (c.GPU_PCIE_REPLAYS, attrgetter("pcie_replays")),
+    (c.GPU_REMAP_PENDING, attrgetter("is_remap_pending")),
+    (c.GPU_REMAP_FAILED, attrgetter("is_remap_failed")),
 )
 _BY_LABEL: Final[tuple[tuple[Metric, str, Callable[[Device], Mapping[str, float]]], ...]] = (
     (c.GPU_TEMPERATURE, "sensor", attrgetter("temperatures_celsius")),
@@ -28,6 +55,21 @@ _BY_LABEL: Final[tuple[tuple[Metric, str, Callable[[Device], Mapping[str, float]
     (c.GPU_THROTTLE, "reason", attrgetter("throttle_seconds")),
     (c.GPU_PCIE_GENERATION, "view", attrgetter("pcie_generation")),
     (c.GPU_PCIE_WIDTH, "view", attrgetter("pcie_width_lanes")),
+    (c.GPU_ENGINE_UTILIZATION, "engine", attrgetter("engine_utilization_ratio")),
+    (c.GPU_ACTIVITY, "part", attrgetter("gpm_ratio")),
+    (c.GPU_POWER_LIMITS, "bound", attrgetter("power_limits_watts")),
+    (c.GPU_TEMPERATURE_LIMIT, "limit", attrgetter("temperature_limits_celsius")),
+    (c.GPU_FAN, "fan", attrgetter("fan_ratio")),
+    (c.GPU_CLOCK_MAX, "domain", attrgetter("clocks_max_hertz")),
+    (c.GPU_PCIE_ERRORS, "kind", attrgetter("pcie_errors")),
+    (c.GPU_PCIE_THROUGHPUT, "direction", attrgetter("pcie_bytes_per_second")),
+    (c.GPU_ECC_ERRORS, "kind", attrgetter("ecc_errors")),
+    (c.GPU_RETIRED_PAGES, "cause", attrgetter("retired_pages")),
+    (c.GPU_ROW_REMAPS, "cause", attrgetter("row_remaps")),
+)
+_STATES: Final[tuple[tuple[Metric, str, tuple[str, ...], Callable[[Device], str]], ...]] = (
+    (c.GPU_SHARING, "mode", SHARING_MODES, attrgetter("sharing")),
+    (c.GPU_RECOVERY_ACTION, "action", RECOVERY_ACTIONS, attrgetter("recovery_action")),
 )
 
 
@@ -55,12 +97,19 @@ def collect(snapshot: Snapshot, _now: float) -> Iterator[Family]:
             for device in devices
             for name, value in read_by_label(device).items()
         )
-    yield c.GPU_PROCESS_MEMORY.of(
-        c.GPU_PROCESS_MEMORY.sample(held, **_key(snapshot, device), holder=holder)
+    for metric, label, states, state in _STATES:
+        yield metric.of(
+            sample
+            for device in devices
+            if state(device)
+            for sample in one_hot(metric, states, state(device), label=label, **_key(snapshot, device))
+        )
+    yield from _link_families(snapshot, devices)
+    yield c.GPU_MIG_INFO.of(
+        c.GPU_MIG_INFO.sample(1, **_key(snapshot, device), parent_uuid=device.parent_uuid, profile=device.mig_profile)
         for device in devices
-        for holder, held in _memory_by_holder(device).items()
+        if device.parent_uuid
     )
-    yield from _xid_families(snapshot, devices)
     yield from _ownership_families(snapshot)
 
 
@@ -77,43 +126,24 @@ def _identity(snapshot: Snapshot, device: Device) -> Sample:
         pci_bus_id=device.pci_bus_id,
         driver_version=device.driver_version,
         cuda_version=device.cuda_version,
-        source=snapshot.gpus.source if snapshot.gpus else "",
+        vbios_version=device.vbios_version,
+        serial=device.serial,
+        source=device.source or (snapshot.gpus.source if snapshot.gpus else ""),
     )
 
 
-def _memory_by_holder(device: Device) -> dict[str, float]:
-    processes = device.processes
-    if processes is None or any(process.memory_bytes is None for process in processes):
-        return {}
-    compute = _held(process for process in processes if not process.is_graphics)
-    graphics = _held(process for process in processes if process.is_graphics)
-    holders = {"compute": compute, "graphics": graphics}
-    if device.memory_used_bytes is not None:
-        holders["unattributed"] = max(0.0, device.memory_used_bytes - compute - graphics)
-    return holders
-
-
-def _held(processes: Iterable[DeviceProcess]) -> float:
-    return float(sum(process.memory_bytes or 0 for process in processes))
-
-
-def _xid_families(snapshot: Snapshot, devices: Iterable[Device]) -> Iterator[Family]:
-    counts: list[Sample] = []
-    last: list[Sample] = []
-    for device in devices:
-        if device.xids is None:
-            continue
-        seen = {count.code: count for count in device.xids}
-        # born at 0 for the codes that alert: the first event of a series that is born at 1 fires nothing
-        for code in sorted({*xid.XIDS_THAT_ALERT, *seen}):
-            meaning = xid.explain(code)
-            labels = {"xid": str(code), "class": meaning.xid_class, "action": meaning.action}
-            counts.append(
-                c.GPU_XID_ERRORS.sample(seen[code].count if code in seen else 0, **_key(snapshot, device), **labels)
-            )
-        last += [c.GPU_XID_LAST.sample(one.last_at, **_key(snapshot, device), xid=str(one.code)) for one in device.xids]
-    yield c.GPU_XID_ERRORS.of(counts)
-    yield c.GPU_XID_LAST.of(last)
+def _link_families(snapshot: Snapshot, devices: Iterable[Device]) -> Iterator[Family]:
+    links = [
+        ({**_key(snapshot, device), "link": str(link.index)}, link) for device in devices for link in device.nvlinks
+    ]
+    yield c.GPU_NVLINK_UP.of(
+        c.GPU_NVLINK_UP.sample(link.is_up, **labels) for labels, link in links if link.is_up is not None
+    )
+    yield c.GPU_NVLINK_ERRORS.of(
+        c.GPU_NVLINK_ERRORS.sample(count, **labels, kind=kind)
+        for labels, link in links
+        for kind, count in link.errors.items()
+    )
 
 
 def _ownership_families(snapshot: Snapshot) -> Iterator[Family]:

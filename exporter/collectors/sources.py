@@ -23,8 +23,8 @@ def collect(snapshot: Snapshot, _now: float) -> Iterator[Family]:
         if state.duration_seconds is not None
     )
     yield c.SOURCE_ERRORS.of(sample for state in states for sample in _errors(state))
-    if snapshot.gpus is not None:
-        yield c.SOURCE_CALLS.of([c.SOURCE_CALLS.sample(snapshot.gpus.calls, source=snapshot.gpus.source)])
+    readers = (snapshot.nvml or snapshot.gpus, snapshot.dcgm, snapshot.xpum)
+    yield c.SOURCE_CALLS.of(c.SOURCE_CALLS.sample(gpus.calls, source=gpus.source) for gpus in readers if gpus)
 
 
 def _errors(state: SourceState) -> Iterator[Sample]:

@@ -7,7 +7,7 @@ stage does not change goes on. Every snapshot that holds this says that it is si
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from exporter.snapshot import (
@@ -34,6 +34,7 @@ LANES: Final = (
     "vllm",
 )
 FAST, LONGCTX = LANES[0], LANES[1]
+FIRST_PID: Final = 4000  # of the first lane's server
 POOL_LABELS: Final = {"platform.example.com/gpu-llm": "true"}
 _UUID: Final = "GPU-5a7a1e00-0000-4000-8000-000000000001"
 _TOTAL: Final = 24467 * MIB
@@ -120,7 +121,7 @@ SCENARIOS: Final[Mapping[str, tuple[Stage, ...]]] = {
             running=(FAST, LONGCTX),
             answering=(FAST, LONGCTX),
         ),
-        Stage(at_seconds=90, says="the second lane is parked again: all clear"),
+        Stage(at_seconds=240, says="the second lane is parked again: all clear"),
     ),
 }
 
@@ -132,6 +133,7 @@ class Stagehand:
         self._stages = SCENARIOS[scenario]
         self._clock = clock
         self._started = clock()
+        self.began_at = time.time()
 
     @property
     def elapsed_seconds(self) -> float:
@@ -158,7 +160,14 @@ class SimulatedGpus:
 
     async def read(self) -> Gpus:
         """Return the card as the stage has it."""
-        return Gpus(source="simulated", devices=(simulated_device(self._hand.stage, self._hand.elapsed_seconds),))
+        return Gpus(source="simulated", devices=(self._device(),))
+
+    def _device(self) -> Device:
+        stage = self._hand.stage
+        xids = tuple(
+            XidCount(code=code, count=1, last_at=self._hand.began_at + stage.at_seconds) for code in stage.xids
+        )
+        return replace(simulated_device(stage, self._hand.elapsed_seconds), xids=xids)
 
 
 class SimulatedKubelet:
@@ -215,9 +224,6 @@ def simulated_device(stage: Stage, elapsed: float) -> Device:
         driver_version="610.43.02",
         cuda_version="13.3",
         unavailable="lost" if stage.is_lost else None,
-        xids=tuple(
-            XidCount(code=code, count=1, last_at=time.time() - elapsed + stage.at_seconds) for code in stage.xids
-        ),
     )
     return identity if stage.is_lost else _with_readings(identity, stage, elapsed)
 
@@ -227,14 +233,8 @@ def _with_readings(device: Device, stage: Stage, elapsed: float) -> Device:
     watts = 9.0 + 0.6 * math.sin(elapsed / 7)
     # the closed integral of the power above: the counter agrees with the gauge and never goes back
     joules = 1_500_000 + 9.0 * elapsed + 4.2 * (1 - math.cos(elapsed / 7))
-    return Device(
-        uuid=device.uuid,
-        index=device.index,
-        model=device.model,
-        pci_bus_id=device.pci_bus_id,
-        driver_version=device.driver_version,
-        cuda_version=device.cuda_version,
-        xids=device.xids,
+    return replace(
+        device,
         memory_total_bytes=_TOTAL,
         memory_used_bytes=used,
         memory_free_bytes=_TOTAL - _RESERVED - used,
@@ -251,7 +251,7 @@ def _with_readings(device: Device, stage: Stage, elapsed: float) -> Device:
         pcie_generation={"now": 1, "max": 5},
         pcie_width_lanes={"now": 8, "max": 8},
         processes=tuple(
-            DeviceProcess(pid=4000 + LANES.index(lane), memory_bytes=held)
+            DeviceProcess(pid=FIRST_PID + LANES.index(lane), memory_bytes=held)
             for lane, held in _held_by_lane(stage).items()
         ),
     )

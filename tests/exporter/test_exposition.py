@@ -64,6 +64,10 @@ def test_what_could_not_be_read_is_absent() -> None:
     assert "lanewatch_gpu" not in text
 
 
+def test_a_family_without_a_sample_is_not_on_the_page() -> None:
+    assert b"#" not in _page(one=_constant(GPU_UP.of([]))).text.plain
+
+
 @pytest.mark.parametrize(
     ("accept", "content_type"),
     [

@@ -2,6 +2,9 @@
 
 from exporter.collectors import devices, sources
 from exporter.collectors.lanes import LaneCollector
+from exporter.collectors.presence import PresenceCollector
+from exporter.collectors.processes import ProcessCollector
+from exporter.collectors.xids import XidCollector
 from exporter.config import Config
 from exporter.exposition import Exposition, Page
 from exporter.snapshot import (
@@ -11,7 +14,12 @@ from exporter.snapshot import (
     Device,
     DeviceProcess,
     Gpus,
+    KernelLog,
+    PciBus,
+    PciDevice,
     Pod,
+    Processes,
+    ProcessInfo,
     Snapshot,
     SourceState,
     Workloads,
@@ -53,6 +61,8 @@ CARD = Device(
 SNAPSHOT = Snapshot(
     node="gpu-worker-1",
     gpus=Gpus(source="nvml", devices=(CARD,), calls=1234),
+    kernel_log=KernelLog(),
+    pci=PciBus(devices=(PciDevice(bus_id="0000:01:00.0", vendor="nvidia"),)),
     allocations=Allocations(
         containers=(
             Allocation(
@@ -63,6 +73,9 @@ SNAPSHOT = Snapshot(
                 device_ids=(UUID,),
             ),
         )
+    ),
+    processes=Processes(
+        by_pid={4711: ProcessInfo(pid=4711, name="llama-server", container_id="c1", pod_uid="u1", started_ticks=25)}
     ),
     workloads=Workloads(
         pods=(
@@ -92,7 +105,14 @@ SNAPSHOT = Snapshot(
 def exposition() -> Exposition:
     """Return the exposition of every collector that needs no probe."""
     return Exposition(
-        {"sources": sources.collect, "devices": devices.collect, "lanes": LaneCollector(Config().pools).collect}
+        {
+            "sources": sources.collect,
+            "xids": XidCollector().collect,
+            "presence": PresenceCollector().collect,
+            "processes": ProcessCollector(Config().processes.top).collect,
+            "devices": devices.collect,
+            "lanes": LaneCollector(Config().pools).collect,
+        }
     )
 
 
