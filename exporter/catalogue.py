@@ -327,6 +327,12 @@ GPU_XID_ERRORS = _counter(
     "class",
     "action",
 )
+GPU_EVENTS = _card_counter(
+    "events",
+    "Other events that the driver reported of the card: ecc_storm, memory_retirement, memory_poison, gpu_unavailable, "
+    "recovery_action_change (see gpu_recovery_action), mig_change. Only those that the card can report are here.",
+    "event",
+)
 GPU_XID_LAST = _gauge("gpu_xid_last_timestamp_seconds", "Unix time at which this Xid was seen last.", *_DEVICE, "xid")
 
 # --- XID AND PRESENCE ----------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ Seconds, bytes, joules, watts, hertz, degrees Celsius and ratios 0..1 throughout
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +25,18 @@ class DeviceProcess:
     pid: int
     memory_bytes: int | None = None
     is_graphics: bool = False
+
+
+CardEvent = Literal[
+    "mig_change",
+    "ecc_storm",
+    "memory_retirement",
+    "memory_retirement_failed",
+    "memory_poison",
+    "memory_poison_fatal",
+    "gpu_unavailable",
+    "recovery_action_change",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +104,7 @@ class Device:
     recovery_action: str = ""  # none, reset_gpu, reboot_node, drain_p2p, drain_and_reset, recover_imex
     nvlinks: tuple[NvLink, ...] = ()
     peaks: Mapping[str, float] = field(default_factory=dict)  # highest of a stated window, by field of this struct
+    events: Mapping[CardEvent, int] = field(default_factory=dict)  # what the driver reported besides Xids; 0: watched
     readings_due: int | None = None  # since the exporter began; a card that loses readings under load is ill
     readings_made: int | None = None
     xids: tuple[XidCount, ...] | None = None  # None: events of this device cannot be watched

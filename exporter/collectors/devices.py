@@ -65,6 +65,7 @@ _BY_LABEL: Final[tuple[tuple[Metric, str, Callable[[Device], Mapping[str, float]
     (c.GPU_PCIE_THROUGHPUT, "direction", attrgetter("pcie_bytes_per_second")),
     (c.GPU_ECC_ERRORS, "kind", attrgetter("ecc_errors")),
     (c.GPU_RETIRED_PAGES, "cause", attrgetter("retired_pages")),
+    (c.GPU_EVENTS, "event", attrgetter("events")),
     (c.GPU_ROW_REMAPS, "cause", attrgetter("row_remaps")),
 )
 _STATES: Final[tuple[tuple[Metric, str, tuple[str, ...], Callable[[Device], str]], ...]] = (

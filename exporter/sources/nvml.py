@@ -15,7 +15,18 @@ import pynvml
 Values = dict[str, Any]  # fields of `snapshot.Device`, by their names there
 
 MEMORY_V2: Final[int] = pynvml.nvmlMemory_v2
-XID_EVENTS: Final[int] = pynvml.nvmlEventTypeXidCriticalError
+XID_EVENT: Final[int] = pynvml.nvmlEventTypeXidCriticalError
+# By the numbers of nvml.h: an older binding knows not all of their names, the driver says which ones it reports.
+OTHER_EVENTS: Final = {
+    0x100: "mig_change",
+    0x200: "ecc_storm",
+    0x400: "memory_retirement",
+    0x800: "memory_retirement_failed",
+    0x1000: "memory_poison",
+    0x2000: "memory_poison_fatal",
+    0x4000: "gpu_unavailable",
+    0x8000: "recovery_action_change",
+}
 POWER_SAMPLES: Final[int] = pynvml.NVML_TOTAL_POWER_SAMPLES
 BUSY_SAMPLES: Final[int] = pynvml.NVML_GPU_UTILIZATION_SAMPLES
 

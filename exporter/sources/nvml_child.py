@@ -8,6 +8,7 @@ writes what they read to the parent and leaves when the parent closes stdin. One
     {"type": "read", "device": {…}, "watches_xids": …}   it was read; the keys are those of `snapshot.Device`;
                                                          `instances` are the UUIDs of all its MIG instances
     {"type": "xid", "uuid": "GPU-…", "code": 79}         the driver reported an Xid
+    {"type": "event", "uuid": "GPU-…", "event": "…"}     the driver reported something else
     {"type": "fault", "kind": "absent", "message": "…"}  the last line: the driver cannot be used
 
 and in each line `calls`: how many calls into the driver were made since the line before.
@@ -25,7 +26,7 @@ from typing import Final
 
 from exporter.sources.nvml import FAILURES, Card, Driver, DriverGoneError, TimedOutError, Values, find_card
 from exporter.sources.nvml_card import CardReader
-from exporter.sources.nvml_events import XidWatch
+from exporter.sources.nvml_events import EventWatch
 from exporter.sources.nvml_fields import ONCE, TWELFTH, Field, Options, fields_of_a_card
 from exporter.sources.nvml_mig import Instances
 
@@ -103,17 +104,17 @@ class Child:
     def _open(self) -> None:
         """Open the driver and start a thread for each card, also for those that appear later."""
         self._driver.open(self._options.library)
-        watch = XidWatch(self._driver)
-        self._spawn(self._watch_xids, watch)
-        watch.is_decided.wait(_LONGEST_WAIT)  # so that the first reading of a card can say that its Xids are watched
-        xids = Field("xids", ONCE, (watch.add,))
+        watch = EventWatch(self._driver)
+        self._spawn(self._watch_events, watch)
+        watch.is_decided.wait(_LONGEST_WAIT)  # so that the first reading of a card can say what is watched
+        events = Field("events", ONCE, (watch.add,))
         started = -1
         while not self._stopping.is_set():
             cards = self._count_cards()
             if cards > started:
                 self._say("opened", cards=cards)
             for index in range(max(started, 0), cards):
-                self._spawn(self._follow, index, xids)
+                self._spawn(self._follow, index, events)
             started = max(started, cards)
             self._stopping.wait(self._interval * TWELFTH)
 
@@ -123,14 +124,14 @@ class Child:
         except FAILURES:
             return -1
 
-    def _follow(self, index: int, xids: Field) -> None:
+    def _follow(self, index: int, events: Field) -> None:
         """Read one card and its instances for ever, at fixed times: what takes too long loses readings."""
         card = self._find(index)
         if card is None:
             return
         self._say("named", uuid=card.uuid, index=index)
         window = self._options.peak_window_seconds
-        reader = CardReader(card, (*fields_of_a_card(self._options), xids), peak_window_seconds=window)
+        reader = CardReader(card, (*fields_of_a_card(self._options), events), peak_window_seconds=window)
         instances = Instances(card, peak_window_seconds=window)
         started = time.monotonic()
         while not self._stopping.is_set():
@@ -145,8 +146,8 @@ class Child:
         found = instances.read(device, now)
         for instance in found:
             self._say("read", device=instance)
-        watches_xids = device.pop("watches_xids", False)
-        self._say("read", watches_xids=watches_xids, device=device, instances=[one["uuid"] for one in found])
+        watched = {name: device.pop(name) for name in ("watches_xids", "watches_events") if name in device}
+        self._say("read", device=device, instances=[one["uuid"] for one in found], **watched)
 
     def _find(self, index: int) -> Card | None:
         """Return the card, however long it takes until the driver has a handle for it."""
@@ -157,20 +158,20 @@ class Child:
                 self._stopping.wait(self._interval)
         return None
 
-    def _watch_xids(self, watch: XidWatch) -> None:
+    def _watch_events(self, watch: EventWatch) -> None:
         try:
             watch.open()
         except FAILURES:
             return
         while not self._stopping.is_set():
             try:
-                uuid, code = watch.wait(min(_LONGEST_WAIT, self._interval))
+                what, values = watch.wait(min(_LONGEST_WAIT, self._interval))
             except TimedOutError:
                 continue
             except FAILURES:
                 self._stopping.wait(self._interval)  # a lost card makes the call fail at once, each time
             else:
-                self._say("xid", uuid=uuid, code=code)
+                self._say(what, **values)
 
 
 def _take_stdout() -> int:

@@ -1,14 +1,23 @@
-"""What the driver reports by itself: Xid errors, the moment that they happen."""
+"""What the driver reports by itself, the moment that it happens: Xid errors and a few other events."""
 
 import threading
 from typing import Any
 
-from exporter.sources.nvml import XID_EVENTS, CallFailedError, Card, Driver, UnsupportedError, Values, address
+from exporter.sources.nvml import (
+    OTHER_EVENTS,
+    XID_EVENT,
+    CallFailedError,
+    Card,
+    Driver,
+    UnsupportedError,
+    Values,
+    address,
+)
 
 _LARGEST_CODE = 999  # the driver's own word for "unknown"; larger ones could be any number
 
 
-class XidWatch:
+class EventWatch:
     """The driver's event set and the cards that were put into it."""
 
     def __init__(self, driver: Driver) -> None:
@@ -25,19 +34,27 @@ class XidWatch:
             self.is_decided.set()
 
     def add(self, card: Card) -> Values:
-        """Let the driver report the Xid errors of this card too; a `Reader`, so that it is tried like any field."""
+        """Let the driver report this card's events too; a `Reader`, so that it is tried like any field."""
         if self._set is None:
             raise CallFailedError("there is no event set yet")
-        if not card.call("nvmlDeviceGetSupportedEventTypes") & XID_EVENTS:
-            raise UnsupportedError("Xid events")
+        supported = card.call("nvmlDeviceGetSupportedEventTypes")
+        others = {bit: name for bit, name in OTHER_EVENTS.items() if supported & bit}
+        mask = supported & XID_EVENT | sum(others)
+        if not mask:
+            raise UnsupportedError("events")
         self._uuids[address(card.handle)] = card.uuid
-        card.call("nvmlDeviceRegisterEvents", XID_EVENTS, self._set)
-        return {"watches_xids": True}
+        card.call("nvmlDeviceRegisterEvents", mask, self._set)
+        return {"watches_xids": bool(supported & XID_EVENT), "watches_events": list(others.values())}
 
-    def wait(self, seconds: float) -> tuple[str, int]:
-        """Return UUID and code of the next Xid; `TimedOutError` if there was none."""
+    def wait(self, seconds: float) -> tuple[str, dict[str, object]]:
+        """Return type and values of the next message for the parent; `TimedOutError` if nothing happened."""
         event = self._driver.call("nvmlEventSetWait_v2", self._set, int(seconds * 1000))
         uuid = self._uuids.get(address(event.device))
         if uuid is None:
             raise CallFailedError("an event of a card that nobody asked for")
-        return uuid, min(event.eventData, _LARGEST_CODE)
+        if event.eventType == XID_EVENT:
+            return "xid", {"uuid": uuid, "code": min(event.eventData, _LARGEST_CODE)}
+        name = OTHER_EVENTS.get(event.eventType)
+        if name is None:
+            raise CallFailedError("an event that nobody asked for")
+        return "event", {"uuid": uuid, "event": name}

@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from exporter.snapshot import Device
+from exporter.snapshot import CardEvent, Device
 
 
 class Opened(msgspec.Struct, tag="opened", frozen=True):
@@ -30,6 +30,7 @@ class Read(msgspec.Struct, tag="read", frozen=True):
 
     device: Device
     watches_xids: bool = False
+    watches_events: tuple[CardEvent, ...] = ()
     instances: tuple[str, ...] = ()
     calls: int = 0
 
@@ -42,6 +43,14 @@ class Xid(msgspec.Struct, tag="xid", frozen=True):
     calls: int = 0
 
 
+class Event(msgspec.Struct, tag="event", frozen=True):
+    """The driver reported something else of a card."""
+
+    uuid: str
+    event: CardEvent
+    calls: int = 0
+
+
 class Fault(msgspec.Struct, tag="fault", frozen=True):
     """Nothing can be read, and why."""
 
@@ -50,7 +59,7 @@ class Fault(msgspec.Struct, tag="fault", frozen=True):
     calls: int = 0
 
 
-Message = Opened | Named | Read | Xid | Fault
+Message = Opened | Named | Read | Xid | Event | Fault
 _DECODER = msgspec.json.Decoder(Message)
 
 

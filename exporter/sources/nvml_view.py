@@ -4,11 +4,11 @@ Pure: time comes as `now`, from a monotonic clock. It outlives the child, so nam
 """
 
 import dataclasses
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import Final
 
-from exporter.snapshot import Device, Gpus, XidCount
-from exporter.sources.nvml_messages import Fault, Message, Named, Opened, Read, Xid
+from exporter.snapshot import CardEvent, Device, Gpus, XidCount
+from exporter.sources.nvml_messages import Event, Fault, Message, Named, Opened, Read, Xid
 
 _KERNEL_LOG: Final = "look for NVRM and Xid in the kernel log"
 _STARTING: Final = Fault("failed", "the NVML reader starts; the driver has not answered yet")
@@ -38,6 +38,7 @@ class _Card:
     answered_at: float
     device: Device | None = None
     watches_xids: bool = False
+    watches_events: tuple[CardEvent, ...] = ()
     since: float = 0.0  # when it was named first
     readings: int = 0  # that gave values
 
@@ -71,6 +72,7 @@ class NvmlView:
         self._busy: dict[str, BusySeconds] = defaultdict(BusySeconds)
         self._cards: dict[str, _Card] = {}
         self._xids: dict[str, dict[int, XidCount]] = defaultdict(dict)
+        self._events: dict[str, Counter[CardEvent]] = defaultdict(Counter)
         self._child = 0
         self._started_at = 0.0
         self._good_at = 0.0  # when any card last gave values to the present child, or when that started
@@ -101,6 +103,8 @@ class NvmlView:
                 self._read(message, now)
             case Xid(uuid=uuid, code=code):
                 self._count_xid(uuid, code, unix_time)
+            case Event(uuid=uuid, event=event):
+                self._events[uuid][event] += 1
             case Fault():
                 self.fault = message
 
@@ -150,7 +154,11 @@ class NvmlView:
             if device.busy_seconds is not None:
                 device = dataclasses.replace(device, busy_seconds=self._busy[device.uuid].take(device.busy_seconds))
             card = dataclasses.replace(
-                before, named=_identity(device), watches_xids=message.watches_xids, readings=before.readings + 1
+                before,
+                named=_identity(device),
+                watches_xids=message.watches_xids,
+                watches_events=message.watches_events,
+                readings=before.readings + 1,
             )
         else:  # it says no more than its UUID: the rest is what it said before
             card = before
@@ -182,8 +190,13 @@ class NvmlView:
         A reading is due when it is too late for it: one that is under way is not lost.
         """
         due = int((now - card.since - self._fresh_seconds) // self._interval_seconds) + 1
+        seen = self._events[card.named.uuid]
         return dataclasses.replace(
-            device, xids=self._xids_of(card), readings_due=max(due, card.readings), readings_made=card.readings
+            device,
+            xids=self._xids_of(card),
+            events={event: seen[event] for event in sorted({*card.watches_events, *seen})},
+            readings_due=max(due, card.readings),
+            readings_made=card.readings,
         )
 
     def _reason(self, card: _Card, now: float) -> str:

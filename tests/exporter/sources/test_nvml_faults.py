@@ -6,13 +6,14 @@ import shutil
 import signal
 import time
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from exporter.snapshot import Device, Gpus
+from exporter.snapshot import CardEvent, Device, Gpus
 from fakes.nvml.build import NAME, library
 from fakes.nvml.rig import DEADLINE, INTERVAL, children, reading, timeless, wait_until
-from fakes.nvml.scenario import Value, machine, reference_node, rtx_pro_4000
+from fakes.nvml.scenario import Value, h100_node, machine, reference_node, rtx_pro_4000
 
 _TWO = machine(rtx_pro_4000(0), rtx_pro_4000(1))
 
@@ -244,6 +245,26 @@ def test_xids_are_counted_and_survive_the_child(tmp_path: Path) -> None:
             await wait_until(lambda: rig.scenario.calls()["nvmlDeviceRegisterEvents"] == 4)
             rig.scenario.happen(0, 31)
             await rig.device(lambda device: _counts(device) == [(31, 3), (79, 1)])
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("bit", "name"), [(0x100, "mig_change"), (0x200, "ecc_storm"), (0x8000, "recovery_action_change")]
+)
+def test_other_events_are_counted_and_begin_at_zero(tmp_path: Path, bit: int, name: CardEvent) -> None:
+    """A card that can report an event has its series before the first one; the reference card can report none."""
+
+    async def main() -> None:
+        async with reading(tmp_path, h100_node(1)) as rig:
+            first = await rig.device()
+            assert set(first.events) == set(get_args(CardEvent))
+            assert set(first.events.values()) == {0}
+            for _ in range(2):
+                rig.scenario.happen(0, event=bit)
+            seen = await rig.device(lambda device: device.events[name] == 2)
+            assert sum(seen.events.values()) == 2
+            assert _counts(seen) == []
 
     asyncio.run(main())
 

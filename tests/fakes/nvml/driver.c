@@ -205,7 +205,7 @@ Return nvmlDeviceGetHandleByPciBusId_v2(const char *bus_id, Device **out) {
     return find_device(__func__, "pci_bus_id", bus_id, out);
 }
 
-/* --- events: `xid.<number>=<gpu>:<code>`, each delivered once to whoever waited before it was written --------------- */
+/* --- events: `xid.<number>=<gpu>:<code>[:<type>]`, each delivered once to whoever waited before it was written ------ */
 
 Return nvmlEventSetCreate(EventSet **out) {
     char value[TEXT_SIZE];
@@ -231,8 +231,11 @@ static bool take_event(EventSet *set, EventData *out) {
     while (scenario_next_xid(&set->last_xid, value, set->last_xid)) {
         int device = atoi(value);
         const char *code = strchr(value, ':');
-        if (code == NULL || device < 0 || device >= MOST_DEVICES || !(set->masks[device] & EVENT_XID)) continue;
-        *out = (EventData){&devices[device], EVENT_XID, strtoull(code + 1, NULL, 0), ~0u, ~0u};
+        if (code == NULL || device < 0 || device >= MOST_DEVICES) continue;
+        const char *kind = strchr(code + 1, ':');
+        unsigned long long type = kind == NULL ? EVENT_XID : strtoull(kind + 1, NULL, 0);
+        if (!(set->masks[device] & type)) continue;
+        *out = (EventData){&devices[device], type, strtoull(code + 1, NULL, 0), ~0u, ~0u};
         return true;
     }
     return false;

@@ -10,7 +10,7 @@ The keys of the file, one `key=value` a line; a value that is not there is NOT_S
     gpu.<i>.gpm.<metric>             thousandths of a percent, where gpu.<i>.gpm_support=1
     gpu.<i>.mig.<n>.<name>           of an instance: uuid, name, memory_…, compute_processes
     gpu.<i>.lost=1                   every call on the card is GPU_IS_LOST
-    xid.<n>=<i>:<code>               an event, delivered once; n must rise
+    xid.<n>=<i>:<code>[:<type>]      an event, delivered once; n must rise
 
 and, for each function or `*`, for all cards or after `gpu.<i>.` for one:
 
@@ -67,10 +67,10 @@ class Scenario:
         draft.write_text("".join(f"{key}={value}\n" for key, value in self.values.items()))
         draft.replace(self.directory / "scenario")
 
-    def happen(self, gpu: int, xid: int) -> None:
-        """Let the driver report one Xid of one card."""
+    def happen(self, gpu: int, xid: int = 0, *, event: int = 8) -> None:
+        """Let the driver report one Xid of one card, or an event of another type."""
         number = sum(key.startswith("xid.") for key in self.values) + 1
-        self.set({f"xid.{number}": f"{gpu}:{xid}"})
+        self.set({f"xid.{number}": f"{gpu}:{xid}:{event}"})
 
     def calls(self) -> dict[str, int]:
         """Return how often each function was called so far, by all processes."""
@@ -214,6 +214,7 @@ def h100(index: int = 0) -> dict[str, Value | None]:
         "pcie_width_max": 16,
         "pcie_throughput.0": 2_150_000,
         "pcie_throughput.1": 740_000,
+        "event_types": "0xff08",
         "ecc_mode": 1,
         "ecc.0.0": 0,
         "ecc.0.1": 0,
