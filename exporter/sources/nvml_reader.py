@@ -33,7 +33,7 @@ class NvmlReader:
 
     def __init__(self, config: Nvml, *, environment: Mapping[str, str] | None = None) -> None:
         self.first_pause_seconds = 1.0
-        self.longest_pause_seconds = 30.0
+        self.longest_pause_seconds = 4.0  # a driver that is back is found within 5 s; a look costs 60 ms of CPU
         self.silence_seconds = 120.0  # without a value of any card; then the child is started afresh
         self.stuck = 0  # children that do not end; `lanewatch_reader_stuck`
         self._arguments = (child_options(config),)

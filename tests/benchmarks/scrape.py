@@ -96,8 +96,7 @@ def _wait_for(subject: Subject, needle: bytes) -> None:
     while time.monotonic() < deadline:
         with suppress(OSError):
             subject.scrape(1)
-        body = gzip.decompress(subject.body) if subject.body[:2] == b"\x1f\x8b" else subject.body
-        if needle in body:
+        if needle in _text(subject):
             subject.seconds.clear()
             subject.cpu_seconds = 0.0
             return
@@ -161,6 +160,12 @@ class Stage:
         _wait_for(subject, needle)
         return subject
 
+    def hang_a_card(self, ours: Subject) -> None:
+        """Let a call on the first card sleep for ever, for everyone, and wait until we say so."""
+        for driver in self.drivers.values():
+            driver.set({"gpu.0.sleep.*": "forever"})
+        _wait_for(ours, b'reason="hung"} 1.0')
+
     def calls(self, name: str) -> int:
         """Return how many calls a program made into its driver so far."""
         return sum(self.drivers[name].calls().values())
@@ -176,11 +181,15 @@ def _calls_a_minute(stage: Stage, subject: Subject, seconds: float, *, scrapes_a
     return (stage.calls(subject.name) - before) / (time.monotonic() - started) * 60
 
 
+def _text(subject: Subject) -> bytes:
+    return gzip.decompress(subject.body) if subject.body[:2] == b"\x1f\x8b" else subject.body
+
+
 def _report(subjects: list[Subject]) -> None:
     print(f"{'':18}{'samples':>8}{'bytes':>9}{'p50 ms':>9}{'p99 ms':>9}{'CPU ms':>9}{'RSS MiB':>9}{'PSS MiB':>9}")
     for one in subjects:
         pids = cost.family(one.process.pid)
-        body = gzip.decompress(one.body) if one.body[:2] == b"\x1f\x8b" else one.body
+        body = _text(one)
         samples = sum(not line.startswith(b"#") for line in body.splitlines())
         print(
             f"{one.name:18}{samples:8d}{len(body):9d}{one.quantile(0.5):9.3f}{one.quantile(0.99):9.3f}"
@@ -194,7 +203,9 @@ def _bars(ours: Subject, peer: Subject, floor: Subject, idle: float, busy: float
     to_floor = ours.quantile(0.5) / floor.quantile(0.5)
     to_peer = peer.quantile(0.5) / ours.quantile(0.5)
     cpu_to_peer = peer.cpu_milliseconds / ours.cpu_milliseconds
+    families = _text(ours).count(b"# TYPE")
     return [
+        (f"{families} families of {_CARDS} cards, at least 60", families >= 60),
         (f"p50 is {to_floor:.2f} times the floor's, at most 5", to_floor <= 5),
         (f"p50 is {to_peer:.1f} times faster than nvitop-exporter's, at least 10", to_peer >= 10),
         (f"CPU a scrape is {cpu_to_peer:.1f} times less than nvitop-exporter's, at least 10", cpu_to_peer >= 10),
@@ -212,12 +223,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scrapes", type=int, default=600, help="scrapes of each program")
     parser.add_argument("--delay-us", type=int, default=0, help="time of each driver call, microseconds")
+    parser.add_argument("--hung-card", action="store_true", help="a call on one of the cards never returns")
     parser.add_argument("--calls-seconds", type=float, default=60, help="how long the driver calls are counted")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory, ExitStack() as stack:
         stage = Stage(stack, Path(directory), delay_us=arguments.delay_us)
         ours, peer = stage.lanewatch(), stage.nvitop()
         floor = stage.floor(ours.body)
+        if arguments.hung_card:
+            stage.hang_a_card(ours)
         subjects = [ours, peer, floor]
         for subject in subjects:
             subject.scrape(_BLOCK)  # warm
