@@ -48,7 +48,8 @@ SOURCE_DURATION = _gauge(
 )
 SOURCE_CALLS = _counter(
     "source_calls",
-    "Calls into the outside system. For nvml this is the driver-call budget: it must not grow with scrapes.",
+    "Calls into the outside system. For nvml: at the default rates at most 1,000 a minute for eight whole cards, "
+    "however often we are scraped.",
     "source",
 )
 READER_STUCK = _gauge(
