@@ -6,7 +6,7 @@ A family that cannot be made or rendered is left out and counted; it never costs
 import gzip
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Final
 
@@ -56,9 +56,9 @@ class Page:
 
     snapshot: Snapshot
     at: float
-    families: Mapping[str, Family] = field(default_factory=dict)
-    text: Body = Body(b"", gzip.compress(b""))
-    openmetrics: Body = Body(_END, gzip.compress(_END))
+    families: Mapping[str, Family]
+    text: Body
+    openmetrics: Body
 
     def answer(self, accept: str, accept_encoding: str) -> tuple[bytes, dict[str, str]]:
         """Return body and headers for what a client accepts."""

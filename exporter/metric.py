@@ -3,7 +3,6 @@
 Refuses unknown and missing labels, so that a misspelt label is a `CatalogueError` in a test, never a silent alert.
 """
 
-import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -81,11 +80,6 @@ def one_hot(metric: Metric, states: Iterable[str], current: str, *, label: str, 
     """Yield one sample a state, 1 for `current` and 0 for the others: a state set that rules can select by name."""
     for state in states:
         yield metric.sample(float(state == current), **{label: state}, **labels)
-
-
-def is_readable(value: float | None) -> bool:
-    """Whether a reading may be exported: not absent, not NaN, not infinite."""
-    return value is not None and math.isfinite(value)
 
 
 def _matcher(label: str, value: str) -> str:

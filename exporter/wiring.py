@@ -162,7 +162,7 @@ def _wire_processes(config: Config) -> Wiring:
 
 
 def _wire_xids(config: Config, stack: contextlib.AsyncExitStack) -> Wiring:
-    """Wire what books Xids, before `devices`; the kernel log goes on where the kept counts end."""
+    """Wire what books Xids; the kernel log goes on where the kept counts end."""
     from exporter.xid_store import Kept, XidStore, read_boot_id, store_path  # noqa: PLC0415
 
     path = store_path(config.xid.store)

@@ -17,9 +17,6 @@ class PresenceCollector:
 
     def collect(self, snapshot: Snapshot, _now: float) -> Iterator[Family]:
         """Yield the count of each view, and the cards that are missing."""
-        yield from (family for family in self._families(snapshot) if family.samples)
-
-    def _families(self, snapshot: Snapshot) -> Iterator[Family]:
         node = snapshot.node
         counts = presence.views(snapshot, self.expected)
         yield c.GPUS.of(c.GPUS.sample(count, node=node, view=view) for view, count in counts.items())

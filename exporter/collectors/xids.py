@@ -36,9 +36,6 @@ class XidCollector:
     def collect(self, snapshot: Snapshot, now: float) -> Iterator[Family]:
         """Yield the families of Xids as they are after this snapshot."""
         self._say(self._book(snapshot), snapshot, now)
-        yield from (family for family in self._families(snapshot) if family.samples)
-
-    def _families(self, snapshot: Snapshot) -> Iterator[Family]:
         yield from self._error_families(snapshot)
         yield c.GPU_XID_OWNER_INFO.of(self._owner_samples(snapshot.node))
         if snapshot.kernel_log is not None:

@@ -58,10 +58,12 @@ class Stage:
     xids: tuple[int, ...] = ()
 
 
+_WELL: Final = Stage(at_seconds=0, says="exactly one lane runs, and alias fast answers from it")
+
 SCENARIOS: Final[Mapping[str, tuple[Stage, ...]]] = {
-    "healthy": (Stage(at_seconds=0, says="exactly one lane runs, and alias fast answers from it"),),
+    "healthy": (_WELL,),
     "switch": (
-        Stage(at_seconds=0, says="exactly one lane runs, and alias fast answers from it"),
+        _WELL,
         Stage(
             at_seconds=20,
             says="a planned switch: the fast lane is parked; the pool is `switching`, which does not page",
@@ -88,7 +90,7 @@ SCENARIOS: Final[Mapping[str, tuple[Stage, ...]]] = {
         ),
     ),
     "dead-backend": (
-        Stage(at_seconds=0, says="exactly one lane runs, and alias fast answers from it"),
+        _WELL,
         Stage(
             at_seconds=20,
             says="the server in the fast lane's pod dies: the gateway is refused, the cause is `backend_process`",
@@ -97,7 +99,7 @@ SCENARIOS: Final[Mapping[str, tuple[Stage, ...]]] = {
         Stage(at_seconds=80, says="the server is back: the cause clears with the next probe"),
     ),
     "xid79": (
-        Stage(at_seconds=0, says="exactly one lane runs, and alias fast answers from it"),
+        _WELL,
         Stage(
             at_seconds=20,
             says="Xid 79: the card falls off the bus; its values go absent, its name and the reason stay",
@@ -107,7 +109,7 @@ SCENARIOS: Final[Mapping[str, tuple[Stage, ...]]] = {
         ),
     ),
     "two-lanes": (
-        Stage(at_seconds=0, says="exactly one lane runs, and alias fast answers from it"),
+        _WELL,
         Stage(
             at_seconds=20,
             says="a second lane is raised beside the first: it waits for the card, the invariant is broken",
