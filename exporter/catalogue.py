@@ -8,6 +8,8 @@ from typing import Final
 from exporter.metric import Metric
 
 _DEVICE: Final = ("node", "gpu_uuid")
+_LANE: Final = ("pool", "lane_namespace", "lane")  # a bare `namespace` is the scrape target's own
+_POOL: Final = ("pool", "unit")
 
 
 def _gauge(name: str, text: str, *labels: str) -> Metric:
@@ -20,6 +22,10 @@ def _counter(name: str, text: str, *labels: str) -> Metric:
 
 def _info(name: str, text: str, *labels: str) -> Metric:
     return Metric(f"lanewatch_{name}_info", "info", text, labels)
+
+
+def _histogram(name: str, text: str, edges: tuple[float, ...], *labels: str) -> Metric:
+    return Metric(f"lanewatch_{name}", "histogram", text, labels, edges=edges)
 
 
 # --- the exporter itself -------------------------------------------------------------------------------------------
@@ -437,7 +443,8 @@ GPU_HOLDER_MEMORY = _gauge(
 
 GPU_OWNER_INFO = _info(
     "gpu_owner",
-    "One row for each container that the kubelet gave this card to, always 1; join on gpu_uuid and node.",
+    "One row for each owner of this card, always 1; join on gpu_uuid and node. source device_plugin or dra: the "
+    "kubelet gave the card to this container; process: it holds memory of a card that nobody gave it.",
     *_DEVICE,
     "owner_namespace",
     "owner_pod",
@@ -447,46 +454,240 @@ GPU_OWNER_INFO = _info(
 )
 GPU_OWNERSHIP = _gauge(
     "gpu_ownership_state",
-    "1 for the state of this card's ownership: owned, shared, unowned_memory (memory in use, no pod owns the card), "
-    "unallocated, unknown (the kubelet could not be asked).",
+    "1 for the state of this card's ownership: owned, shared (several containers own it), idle_owned (owned, memory "
+    "held, and quiet for minutes), allocated_no_process (given away, and nothing runs on it), process_no_allocation "
+    "(a pod uses it that was not given it), host_process (a process of no pod uses it), orphan (memory in use that no "
+    "living process owns), unallocated, unknown (the kubelet could not be asked).",
     *_DEVICE,
     "state",
+)
+GPU_OWNED_IDLE = _card_counter(
+    "owned_idle_seconds",
+    "Seconds in which the card was owned, its memory held, and no work ran on it. Its rate is the share of time paid "
+    "for nothing; a lane that nobody asks is idle too.",
+)
+GPU_CLAIM_INFO = _info(
+    "gpu_claim",
+    "One row for each pod of each claim (DRA) on a device, always 1, as the API server says. access admin: to look "
+    "at, such as a monitor; use: to work with. gpu_uuid is empty where the driver does not tell it.",
+    *_DEVICE,
+    "driver",
+    "device",
+    "claim_namespace",
+    "claim",
+    "owner_namespace",
+    "owner_pod",
+    "access",
 )
 
 # --- lanes and the invariant ---------------------------------------------------------------------------------------
 
+LANE_INFO = _info(
+    "lane",
+    "What a lane is, always 1: kind of its controller, strategy of its roll-out, the model by the annotations of the "
+    "configuration, and the image with the digest that really runs.",
+    *_LANE,
+    "kind",
+    "strategy",
+    "model",
+    "model_digest",
+    "image",
+    "image_digest",
+)
+LANE_POD_INFO = _info(
+    "lane_pod",
+    "One row for each pod of a lane, always 1: join it by lane_namespace and owner_pod to what others say of pods.",
+    *_LANE,
+    "owner_pod",
+    "node",
+)
 LANE_PODS = _gauge(
     "lane_pods",
-    "Pods of a lane by phase: running, pending, failed, succeeded, terminating. Empty lane: pods of no Deployment.",
-    "pool",
-    "lane",
+    "Pods of a lane by phase: running, pending, failed, succeeded, terminating. A bare pod is a lane of its own.",
+    *_LANE,
     "phase",
 )
 LANE_DESIRED = _gauge(
-    "lane_desired_replicas", "Replicas that the lane's Deployment asks for. 0: the lane is parked.", "pool", "lane"
+    "lane_desired_replicas", "Replicas that the lane's controller asks for. 0: the lane is parked.", *_LANE
 )
-LANE_READY = _gauge("lane_ready_replicas", "Pods of the lane that are running and ready.", "pool", "lane")
+LANE_READY = _gauge("lane_ready_replicas", "Pods of the lane that are running and ready.", *_LANE)
+LANE_PROBLEMS = _gauge(
+    "lane_pod_problems",
+    "Pods of the lane that do not run as they should, by phase and by the reason that Kubernetes gives: pending for "
+    "the scheduler, an image or a crash loop; failed by admission or eviction.",
+    *_LANE,
+    "phase",
+    "reason",
+)
 LANE_RESTARTS = _counter(
     "lane_container_restarts",
     "Restarts of the containers of the lane's present pods. The sentinel: any rise is worth a look.",
-    "pool",
-    "lane",
+    *_LANE,
+)
+LANE_LAST_TERMINATION = _gauge(
+    "lane_last_termination_timestamp_seconds",
+    "Unix time at which a container of the lane's present pods ended last, with Kubernetes' reason and the exit code.",
+    *_LANE,
+    "reason",
+    "exit_code",
+)
+LANE_EVENTS = _counter(
+    "lane_events",
+    "What happened to the lane's pods since the watcher began: oom_killed, evicted, crash_loop (entered), "
+    "readiness_change, model_load_failure (a server that ended before it was ready once).",
+    *_LANE,
+    "event",
+)
+LANE_MODEL_BYTES = _gauge(
+    "lane_model_file_bytes", "Size of the lane's model file as its annotation declares it, bytes.", *_LANE
+)
+LANE_SURGE_DEADLOCK = _gauge(
+    "lane_surge_deadlock_risk",
+    "1 while the next roll-out of this lane will hang: its strategy starts the new pod before it ends the old one, "
+    "and there is no second card. Set strategy Recreate, or maxSurge 0.",
+    *_LANE,
+)
+LANE_START_PHASE = _histogram(
+    "lane_start_phase_seconds",
+    "Seconds of each phase of a lane's start, by its owner: scheduling (pod made until it has a node), image_pull, "
+    "model_load (server started until ready), warm_up (ready until the first token that somebody got).",
+    (1, 2.5, 5, 10, 20, 30, 45, 60, 90, 120, 180, 300, 600, 900, 1800, 3600),
+    *_LANE,
+    "phase",
+)
+LANE_START_LAST = _gauge(
+    "lane_start_last_phase_seconds",
+    "Seconds of each phase of the lane's latest start, as far as it got.",
+    *_LANE,
+    "phase",
 )
 POOL_STATE = _gauge(
     "pool_state",
-    "1 for the state of the pool: steady (exactly one GPU LLM runs, none pending), switching, none, many, unknown.",
-    "pool",
+    "1 for the state of the pool: steady (exactly one GPU LLM runs, none pending), switching (ordered, and within its "
+    "deadline), none, many, split (the API server and the card name different owners), unknown. unit is the node or "
+    "the card that one is allowed on; empty: one in the whole pool.",
+    *_POOL,
     "state",
 )
 POOL_STATE_SINCE = _gauge(
-    "pool_state_since_timestamp_seconds", "Unix time at which the pool entered its present state.", "pool"
+    "pool_state_since_timestamp_seconds", "Unix time at which the pool entered its present state.", *_POOL
 )
 POOL_INVARIANT_OK = _gauge(
     "pool_invariant_ok",
     "1 while exactly one GPU LLM pod runs and none is pending, 0 while not; absent while it cannot be known.",
+    *_POOL,
+)
+POOL_VIOLATION = _gauge("pool_violation", "1 for each reason that breaks the pool's invariant now.", *_POOL, "reason")
+POOL_VIOLATOR_INFO = _info(
+    "pool_violator",
+    "Who breaks the invariant and how, always 1: a pod, a Deployment, or a process of the node where kind says so.",
+    *_POOL,
+    "reason",
+    "kind",
+    "violator_namespace",
+    "violator",
+)
+POOL_SWITCHES = _counter(
+    "pool_switches", "Switches from one steady lane to another that completed since the watcher began.", *_POOL
+)
+POOL_SWITCH_SECONDS = _gauge(
+    "pool_last_switch_duration_seconds", "Seconds from steady to steady that the last completed switch took.", *_POOL
+)
+POOL_SWITCH_DEADLINE = _gauge(
+    "pool_switch_deadline_seconds",
+    "Seconds for which an ordered switch may leave the pool without exactly one, from the configuration.",
     "pool",
 )
-POOL_VIOLATION = _gauge("pool_violation", "1 for each reason that breaks the pool's invariant now.", "pool", "reason")
+
+# --- the same card, fit nodes, headroom ----------------------------------------------------------------------------
+
+NODE_CARD_AGREEMENT = _gauge(
+    "node_card_agreement",
+    "1 for whether all views of a node's cards agree about this fact (count, product, memory, driver, cuda, sharing, "
+    "replicas, mig): agree, disagree, or unknown where fewer than two views tell.",
+    "node",
+    "fact",
+    "state",
+)
+NODE_CARD_VIEW_INFO = _info(
+    "node_card_view",
+    "What each view says of this fact, always 1: nvml, telemetry, labels (feature discovery), capacity, allocatable, "
+    "claims (ResourceSlices).",
+    "node",
+    "fact",
+    "view",
+    "value",
+)
+NODE_CARD_ODD_VIEW = _gauge(
+    "node_card_odd_view",
+    "1 for a view that differs from what the card's own driver says, or else from most. It names the broken layer.",
+    "node",
+    "fact",
+    "view",
+)
+NODE_BASELINE = _gauge(
+    "node_baseline",
+    "Whether a GPU node is fit to serve, 1 or 0, check by check: ready, schedulable, advertised (the kubelet offers "
+    "GPUs), labelled, isolated (a taint keeps other work off), telemetry (an exporter reports its cards), "
+    "sharing_explicit, device_plugin and daemons (their pods are ready), served (a model server has become ready "
+    "there). Absent: cannot be told.",
+    "node",
+    "check",
+)
+NODE_ALLOCATABLE_CHANGED = _gauge(
+    "node_allocatable_changed_timestamp_seconds",
+    "Unix time at which the allocatable GPUs of the node changed last, or at which the watcher saw them first. Recent: "
+    "the device plugin settles, do not roll a model.",
+    "node",
+    "resource",
+)
+NODE_CPU = _gauge(
+    "node_cpu_cores",
+    "CPU of the node, cores: what pods of lanes, daemons and others request, and what is free. The parts add up to "
+    "what is allocatable; free below 0: somebody else reserves too.",
+    "node",
+    "part",
+)
+NODE_MEMORY = _gauge(
+    "node_memory_bytes", "Memory of the node by who requests it, bytes; the parts as in node_cpu_cores.", "node", "part"
+)
+NODE_GPUS = _gauge(
+    "node_gpus",
+    "GPUs of the node by who requests them; the parts as in node_cpu_cores. Replicas of a shared card count each.",
+    "node",
+    "resource",
+    "part",
+)
+NODE_CAPACITY_CORES = _gauge("node_cpu_capacity_cores", "CPU that the node has, cores.", "node")
+NODE_CAPACITY_BYTES = _gauge("node_memory_capacity_bytes", "Memory that the node has, bytes.", "node")
+NODE_CAPACITY_GPUS = _gauge(
+    "node_gpu_capacity",
+    "GPUs that the node has and that it offers, view capacity or allocatable. Less offered than there are: unhealthy.",
+    "node",
+    "resource",
+    "view",
+)
+LANE_REQUEST_RATIO = _gauge(
+    "lane_request_ratio",
+    "What one pod of the lane requests, as a share of what its node can give, resource cpu or memory. Near 1: nothing "
+    "else fits, daemons too; falls when the node grows and the lane does not.",
+    *_LANE,
+    "node",
+    "resource",
+)
+LANE_REQUEST_DRIFT = _gauge(
+    "lane_request_drift_ratio",
+    "How that share has changed since the lane's spec was changed last, or since the watcher began. Not 0: the size "
+    "of the node changed, and nobody told the lane.",
+    *_LANE,
+    "node",
+    "resource",
+)
+AGENT_UP = _gauge(
+    "agent_up",
+    "Whether the agent of a node that hosts a lane answered the watcher. 0: the watcher knows nothing of its cards.",
+    "node",
+)
 
 # --- probes --------------------------------------------------------------------------------------------------------
 

@@ -12,16 +12,16 @@ import msgspec
 import yaml
 from msgspec import Meta
 
+from exporter.config_cluster import AgentsOf, Kubernetes, NodeBaseline, Pool, refuse_empty_pools
 from exporter.config_exporters import Dcgm, GpuSource, Xpum
 from exporter.config_problem import explain
 from exporter.config_processes import Processes
 from exporter.config_section import URL as _URL
-from exporter.config_section import Section
+from exporter.config_section import Name, Section
 from exporter.config_xid import KernelLog, Presence, Xid, refuse_twice_overridden
 from exporter.errors import ConfigError
 
 Role = Literal["all", "node", "cluster"]
-Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/:-]{0,62}$")]
 
 _VARIABLE: Final = r"^[A-Za-z_][A-Za-z0-9_]*$"
 _LARGEST_FILE: Final = 1 << 20  # bytes
@@ -62,26 +62,16 @@ class Kubelet(Section, frozen=True):
         str, Meta(min_length=1, description="Path of the socket; mount its directory, not the socket.")
     ] = "/var/lib/kubelet/pod-resources/kubelet.sock"
     interval_seconds: Annotated[float, Meta(ge=1, le=300, description="Seconds between two questions.")] = 10.0
+    monitors: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Pods that only look at the cards that they were given: `namespace/pod`, `*` for any text. The "
+            "kubelet does not say which claims (DRA) have admin access."
+        ),
+    ] = ("*/*dcgm-exporter*", "*/*xpumanager*", "*/*lanewatch*")
     pod_logs: Annotated[
         str, Meta(description="Directory of the pods' logs: its names tell which pod a UID is, without the API server.")
     ] = "/var/log/pods"
-
-
-class Kubernetes(Section, frozen=True):
-    """The API server: pods and Deployments of the pools."""
-
-    enabled: Annotated[
-        bool, Meta(description="Watch the API server, by the pod's service account or else by the kubeconfig.")
-    ] = True
-    kubeconfig: Annotated[str, Meta(description="Path of a kubeconfig; empty: KUBECONFIG, then ~/.kube/config.")] = ""
-    namespaces: Annotated[tuple[Name, ...], Meta(description="Namespaces to watch; none: all of them.")] = ()
-
-
-class Pool(Section, frozen=True):
-    """Lanes of which exactly one may run: every pod, and every Deployment whose pods, carry these labels."""
-
-    name: Annotated[Name, Meta(description="Name of the pool in every series.")]
-    labels: Annotated[dict[str, str], Meta(min_length=1, description="Labels that the pods carry, all of them.")]
 
 
 class Gateway(Section, frozen=True):
@@ -150,6 +140,8 @@ class Config(Section, frozen=True):
     pools: Annotated[tuple[Pool, ...], Meta(min_length=1, description=Pool.__doc__)] = (
         Pool(name="gpu-llm", labels={"platform.example.com/gpu-llm": "true"}),
     )
+    node_baseline: Annotated[NodeBaseline, Meta(description=NodeBaseline.__doc__)] = NodeBaseline()
+    agents: Annotated[AgentsOf, Meta(description=AgentsOf.__doc__)] = AgentsOf()
     gateway: Annotated[Gateway | None, Meta(description=Gateway.__doc__)] = None
     aliases: Annotated[tuple[Alias, ...], Meta(description=Alias.__doc__)] = ()
     lanes: Annotated[tuple[Lane, ...], Meta(description=Lane.__doc__)] = ()
@@ -229,6 +221,7 @@ def _yaml_kind(document: object) -> str:
 
 def _refuse_contradictions(config: Config, where: str) -> None:
     _refuse_twins([pool.name for pool in config.pools], f"{where}: $.pools")
+    refuse_empty_pools(config.pools, f"{where}: $.pools")
     _refuse_twins([alias.name for alias in config.aliases], f"{where}: $.aliases")
     _refuse_twins([lane.name for lane in config.lanes], f"{where}: $.lanes")
     if config.aliases and config.gateway is None:

@@ -34,7 +34,7 @@ def _key_lines(field: inspect.Field, depth: int) -> Iterator[str]:
     if inner is None or not (many or _is_optional(field.type)):
         yield from _plain_lines(field, inner, depth)
         return
-    default = field.default if many else None
+    default = _default(field) if many else None
     yield f"{indent}{field.encode_name}: {_yaml(default)}"
     example = [line for line in _struct_lines(inner, depth + 1) if line.strip()]
     yield f"{indent}# {'each of them' if many else 'where there is one'}:"
@@ -49,7 +49,11 @@ def _plain_lines(field: inspect.Field, inner: type[msgspec.Struct] | None, depth
     elif field.required:
         yield f"{indent}{field.encode_name}:  # needed"
     else:
-        yield f"{indent}{field.encode_name}: {_yaml(field.default)}"
+        yield f"{indent}{field.encode_name}: {_yaml(_default(field))}"
+
+
+def _default(field: inspect.Field) -> Any:  # noqa: ANN401  # whatever the key holds
+    return field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
 
 
 def _comment(text: str, depth: int) -> Iterator[str]:

@@ -13,6 +13,7 @@ from typing import Final
 from prometheus_client.exposition import choose_encoder, generate_latest, gzip_accepted
 from prometheus_client.metrics_core import Metric as WireMetric
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
+from prometheus_client.utils import floatToGoString
 
 from exporter import catalogue
 from exporter.metric import Family, Metric, Sample
@@ -175,7 +176,10 @@ class _One:
         base = metric.name.removesuffix(_SUFFIXES.get(metric.kind, ""))
         self._wire = WireMetric(base, metric.help, metric.kind)
         for sample in family.samples:
-            self._wire.add_sample(metric.name, dict(zip(metric.labels, sample.labels, strict=True)), sample.value)
+            labels = dict(zip(metric.labels, sample.labels, strict=True))
+            if sample.suffix == "_bucket":
+                labels["le"] = floatToGoString(sample.edge)  # type: ignore[no-untyped-call]  # the library leaves it untyped
+            self._wire.add_sample(metric.name + sample.suffix, labels, sample.value)
 
     def collect(self) -> Iterator[WireMetric]:
         yield self._wire

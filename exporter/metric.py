@@ -3,22 +3,38 @@
 Refuses unknown and missing labels, so that a misspelt label is a `CatalogueError` in a test, never a silent alert.
 """
 
+import math
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Final, Literal
 
 from exporter.errors import CatalogueError
 
-Kind = Literal["counter", "gauge", "info"]
+Kind = Literal["counter", "gauge", "info", "histogram"]
 _LONGEST_VALUE: Final = 256  # characters of one label value; longer ones are cut, and say so with an ellipsis
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One value of one series; `labels` are in the metric's own order."""
+    """One value of one series; `labels` are in the metric's own order.
+
+    Of a histogram, `suffix` is _bucket, _sum or _count, and `edge` the upper edge of the bucket.
+    """
 
     labels: tuple[str, ...]
     value: float
+    suffix: str = ""
+    edge: float = math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """How many values fell into each bucket of a histogram, the one without an end last, and their sum."""
+
+    counts: tuple[int, ...]
+    total: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +46,7 @@ class Metric:
     help: str
     labels: tuple[str, ...] = ()
     sources: tuple[str, ...] = ("lanewatch",)  # who gives it; our own where we conclude or count it ourselves
+    edges: tuple[float, ...] = ()  # of a histogram: the upper edges of its buckets, rising, without infinity
 
     def __str__(self) -> str:
         return self.name
@@ -48,11 +65,30 @@ class Metric:
             raise CatalogueError(f"{self.name}: expected labels {list(self.labels)}, missing {missing}")
         return Sample(tuple(clean_label_value(labels[name]) for name in self.labels), float(value))
 
+    def nothing(self) -> Distribution:
+        """Return the distribution of a histogram that has seen no value yet."""
+        return Distribution((0,) * (len(self.edges) + 1))
+
+    def observe(self, before: Distribution, value: float) -> Distribution:
+        """Return the distribution with one value more."""
+        place = bisect_left(self.edges, value)
+        counts = tuple(count + (number == place) for number, count in enumerate(before.counts))
+        return Distribution(counts, before.total + value)
+
+    def spread(self, distribution: Distribution, **labels: str) -> Iterator[Sample]:
+        """Yield the samples of one distribution of a histogram."""
+        whole = self.sample(sum(distribution.counts), **labels)
+        edges = (*self.edges, math.inf)
+        for edge, reached in zip(edges, accumulate(distribution.counts), strict=True):
+            yield Sample(whole.labels, float(reached), "_bucket", edge)
+        yield Sample(whole.labels, distribution.total, "_sum")
+        yield Sample(whole.labels, whole.value, "_count")
+
     def of(self, samples: Iterable[Sample]) -> "Family":
         """Return the family of these samples, sorted and without a second sample for one label set."""
-        unique: dict[tuple[str, ...], Sample] = {}
+        unique: dict[tuple[tuple[str, ...], str, float], Sample] = {}
         for sample in samples:
-            unique.setdefault(sample.labels, sample)
+            unique.setdefault((sample.labels, sample.suffix, sample.edge), sample)
         return Family(self, tuple(unique[key] for key in sorted(unique)))
 
     def _refuse_unknown(self, given: Mapping[str, str]) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from exporter.cluster import Dra, Events, Nodes, Workloads
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class XidCount:
@@ -191,14 +193,27 @@ class Processes:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimDevice:
+    """One device that the kubelet gave by a claim (DRA), as its driver named it and as CDI does."""
+
+    driver: str
+    pool: str
+    device: str
+    claim_namespace: str = ""
+    claim: str = ""
+    cdi_names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Allocation:
     """One container that the kubelet gave devices to; `device_ids` are as the device plugin named them."""
 
     namespace: str
     pod: str
     container: str
-    resource: str  # nvidia.com/gpu
+    resource: str  # nvidia.com/gpu; empty: by claims only
     device_ids: tuple[str, ...]
+    claim_devices: tuple[ClaimDevice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,39 +224,61 @@ class Allocations:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pod:
-    """One pod that carries a pool's label; `phase` is Kubernetes' own, `lane` is the Deployment that made it."""
+class Owner:
+    """One container that was given a card or a part of it; `source` is what says so.
 
+    device_plugin and dra: the kubelet gave it; process: it holds memory of the card without having been given it.
+    """
+
+    gpu_uuid: str
     namespace: str
-    name: str
-    uid: str
+    pod: str
+    container: str
     lane: str
-    phase: str
-    node: str = ""
-    is_ready: bool = False
-    is_terminating: bool = False
-    restarts: int = 0
-    reason: str = ""  # status.reason, or why it is not scheduled, or what its container waits for
-    labels: Mapping[str, str] = field(default_factory=dict)
+    source: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Deployment:
-    """One Deployment whose pods carry a pool's label: a lane."""
+class MemoryHolder:
+    """Processes of one name in one pod that hold memory of a card; `part` is one of `facts.attribution.PARTS`."""
 
+    gpu_uuid: str
+    part: str
     namespace: str
-    name: str
-    desired_replicas: int
-    generation: int = 0  # rises whenever somebody changes the spec: replicas, image, anything
-    labels: Mapping[str, str] = field(default_factory=dict)  # of its pod template
+    pod: str
+    process: str
+    memory_bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Workloads:
-    """Pods and Deployments of the pools, as the API server says."""
+class NodeView:
+    """The cards of one node, who owns them and who holds their memory; a part that is not known there is None."""
 
-    pods: tuple[Pod, ...] = ()
-    deployments: tuple[Deployment, ...] = ()
+    node: str
+    devices: tuple[Device, ...] | None = None
+    owners: tuple[Owner, ...] | None = None
+    states: Mapping[str, str] = field(default_factory=dict)  # UUID -> state of ownership
+    holders: tuple[MemoryHolder, ...] | None = None
+    memory_parts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # UUID -> part -> bytes
+    cards: Mapping[str, int] = field(default_factory=dict)  # view (expected, pci, nvml, telemetry) -> cards
+    telemetry: tuple[Device, ...] | None = None  # the same cards as a dcgm-exporter or xpumanager there tells them
+    sources: Mapping[str, bool] = field(default_factory=dict)  # source -> whether its last reading worked
+    is_simulated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agents:
+    """What the agents of other nodes say; a node whose agent does not answer is in `silent`, with the reason."""
+
+    by_node: Mapping[str, NodeView] = field(default_factory=dict)
+    silent: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """When each lane gave its last first token, to a probe or to a user, Unix time."""
+
+    by_lane: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -267,6 +304,11 @@ class Snapshot:
     xpum: Gpus | None = None  # as an xpumanager says
     allocations: Allocations | None = None
     workloads: Workloads | None = None
+    nodes: Nodes | None = None
+    dra: Dra | None = None
+    events: Events | None = None
+    agents: Agents | None = None
+    answers: Answers | None = None
     processes: Processes | None = None
     kernel_log: KernelLog | None = None
     pci: PciBus | None = None

@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from exporter import catalogue as c
+from exporter.cluster import Workloads
 from exporter.collectors import devices, sources
 from exporter.collectors.disagreement import DisagreementCollector
 from exporter.collectors.lanes import LaneCollector
@@ -28,7 +29,7 @@ from exporter.metric import Family
 from exporter.poll import Part, Poller, Schedule, Source
 from exporter.server import Listen
 from exporter.service import PageKeeper, Service
-from exporter.snapshot import Allocations, Gpus, KernelLog, PciBus, Processes, Snapshot, Workloads
+from exporter.snapshot import Allocations, Gpus, KernelLog, PciBus, Processes, Snapshot
 
 if TYPE_CHECKING:
     from exporter.sources.nvml_reader import NvmlReader
@@ -44,6 +45,11 @@ _SLOTS: Final = {  # source -> field of the snapshot
     "kernel_log": "kernel_log",
     "pci": "pci",
     "kubernetes": "workloads",
+    "nodes": "nodes",
+    "claims": "dra",
+    "events": "events",
+    "agents": "agents",
+    "answers": "answers",
 }
 _INSTANT: Final = 1.0  # seconds between two looks at a source that only reads its own memory
 _DEADLINE: Final = 5.0

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
-from exporter.snapshot import Device, Pod, Snapshot
+from exporter.cluster import Pod
+from exporter.snapshot import Device, Snapshot
 
 Cause = Literal[
     "none",
@@ -86,7 +87,7 @@ def _check_pod(snapshot: Snapshot, lane: str) -> Verdict | None:
     """Prove the pod bad where the lane is known to the cluster and no pod of it runs."""
     if snapshot.workloads is None or _has_running(snapshot, lane):
         return None
-    desired = [one.desired_replicas for one in snapshot.workloads.deployments if one.name == lane]
+    desired = [one.desired_replicas for one in snapshot.workloads.controllers if one.name == lane]
     pods = tuple(f"lane {lane}: {_describe(pod)}" for pod in _pods(snapshot, lane))
     if desired == [0]:
         return Verdict("lane_pod", (f"lane {lane} is parked: its Deployment asks for 0 replicas", *pods))

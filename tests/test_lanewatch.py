@@ -148,7 +148,7 @@ def test_the_demo_shows_the_reference_node_and_says_that_it_is_simulated() -> No
         text = _eventually(url, r'^lanewatch_probe_last_outcome\{alias="fast",outcome="ok"\} 1\.0')
         page = httpx.get(url).text
     assert 'simulated="yes"' in text
-    assert 'lanewatch_pool_invariant_ok{pool="gpu-llm"} 1.0' in text
+    assert 'lanewatch_pool_invariant_ok{pool="gpu-llm",unit=""} 1.0' in text
     assert 'lanewatch_alias_root_cause{alias="fast",cause="none"} 1.0' in text
     assert "lanewatch_gpu_memory_used_bytes{" in text
     assert "simulated: no card" in page

@@ -11,11 +11,10 @@ from typing import Final
 
 from exporter import catalogue as c
 from exporter.facts import ownership, xid_ledger
-from exporter.facts.ownership import Owner
 from exporter.facts.xid import TABLE, XidTable
 from exporter.facts.xid_ledger import UNKNOWN_TIME, Key, Ledger, Seen, Told
 from exporter.metric import Family, Metric, Sample
-from exporter.snapshot import Device, Snapshot
+from exporter.snapshot import Device, Owner, Snapshot
 
 _FRESH_SECONDS: Final = 30.0  # of an older event, who holds the card now says nothing
 _MOST_OWNERS: Final = 32  # rows a card

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from exporter.config import Pool
+from exporter.cluster import Controller, Pod, Workloads
+from exporter.config_cluster import Pool
 from exporter.gpu_resource import is_gpu_resource
-from exporter.snapshot import Deployment, Pod, Workloads
 
 STATES: Final = ("steady", "switching", "none", "many", "unknown")
 VIOLATIONS: Final = (
@@ -36,6 +36,7 @@ Plan = tuple[tuple[str, str, int, int], ...]
 class LaneCount:
     """The pods of one lane by phase; `desired` is None where no Deployment made them."""
 
+    namespace: str = ""
     lane: str
     phases: Mapping[str, int]
     desired: int | None
@@ -64,7 +65,7 @@ def judge_pool(pool: Pool, workloads: Workloads | None, before: PoolVerdict | No
         blind = PoolVerdict(pool=pool.name, state="unknown", since=_since(before, "unknown", now), is_ok=None)
         return replace(blind, steady_at=before.steady_at, steady_plan=before.steady_plan)
     pods = [pod for pod in workloads.pods if _carries(pod.labels, pool)]
-    deployments = [one for one in workloads.deployments if _carries(one.labels, pool)]
+    deployments = [one for one in workloads.controllers if _carries(one.labels, pool)]
     lanes, plan = _count_lanes(pods, deployments), _plan(deployments)
     is_steady = _is_steady(lanes)
     state = "steady" if is_steady else _broken_state(lanes, plan, before, now)
@@ -89,7 +90,7 @@ def _broken_state(lanes: Sequence[LaneCount], plan: Plan, before: PoolVerdict, n
     return "many" if _total(lanes, "running") else "none"  # one that runs before a pending one: both want the card
 
 
-def _plan(deployments: Iterable[Deployment]) -> Plan:
+def _plan(deployments: Iterable[Controller]) -> Plan:
     return tuple(sorted((one.namespace, one.name, one.desired_replicas, one.generation) for one in deployments))
 
 
@@ -125,18 +126,19 @@ def _lacks_gpu(pod: Pod) -> bool:
     return any(is_gpu_resource(name) for name in pod.reason.removeprefix(_INSUFFICIENT).split(", "))
 
 
-def _count_lanes(pods: Sequence[Pod], deployments: Sequence[Deployment]) -> tuple[LaneCount, ...]:
-    desired = Counter[str]()
-    for deployment in deployments:
-        desired[deployment.name] += deployment.desired_replicas
-    names = sorted({*desired, *(pod.lane for pod in pods)})
-    return tuple(_count(name, [pod for pod in pods if pod.lane == name], desired.get(name)) for name in names)
+def _count_lanes(pods: Sequence[Pod], deployments: Sequence[Controller]) -> tuple[LaneCount, ...]:
+    desired = {(one.namespace, one.name): one.desired_replicas for one in deployments}
+    names = sorted({*desired, *((pod.namespace, pod.lane) for pod in pods)})
+    return tuple(
+        _count(name, [pod for pod in pods if (pod.namespace, pod.lane) == name], desired.get(name)) for name in names
+    )
 
 
-def _count(lane: str, pods: Sequence[Pod], desired: int | None) -> LaneCount:
+def _count(lane: tuple[str, str], pods: Sequence[Pod], desired: int | None) -> LaneCount:
     found = Counter(_phase(pod) for pod in pods)
     return LaneCount(
-        lane=lane,
+        namespace=lane[0],
+        lane=lane[1],
         phases={phase: found[phase] for phase in PHASES},
         desired=desired,
         ready=sum(pod.is_ready and _phase(pod) == "running" for pod in pods),

@@ -5,10 +5,10 @@ The kubelet's word alone makes an owner. Where it cannot be asked, ownership is 
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
 
-from exporter.snapshot import Allocation, Device, Gpus, Snapshot, Workloads
+from exporter.cluster import Workloads
+from exporter.snapshot import Allocation, Device, Gpus, Owner, Snapshot
 
 STATES: Final = ("owned", "shared", "unowned_memory", "unallocated", "unknown")
 DEVICE_PLUGIN: Final = "device_plugin"
@@ -18,18 +18,6 @@ DEVICE_PLUGIN: Final = "device_plugin"
 _IDLE_BYTES: Final = 512 << 20
 _FINISHED: Final = frozenset({"Succeeded", "Failed"})
 _UNIQUE_PREFIXES: Final = ("GPU-", "MIG-")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Owner:
-    """One container that was given a card or a part of it; `source` is the mechanism that gave it."""
-
-    gpu_uuid: str
-    namespace: str
-    pod: str
-    container: str
-    lane: str
-    source: str
 
 
 def owners(snapshot: Snapshot) -> tuple[Owner, ...]:

@@ -11,9 +11,9 @@ from urllib.parse import quote
 
 import msgspec
 
-from exporter.config import Kubernetes, Pool
+from exporter.cluster import Controller, Pod, Workloads
+from exporter.config_cluster import Kubernetes, Pool
 from exporter.errors import SourceError
-from exporter.snapshot import Deployment, Pod, Workloads
 from exporter.sources.pace import Pace
 from exporter.sources.reflector import Collection, Reflector, Server, Standing
 from exporter.sources.workloads import read_deployment, read_pod
@@ -62,7 +62,7 @@ class KubernetesSource:
             reflector.join(max(0.0, deadline - time.monotonic()))
 
     @property
-    def _reflectors(self) -> "list[Reflector[Pod] | Reflector[Deployment]]":
+    def _reflectors(self) -> "list[Reflector[Pod] | Reflector[Controller]]":
         return [*self._pods, *self._deployments]
 
     async def _wait_for_first_answer(self) -> None:
@@ -88,7 +88,7 @@ class KubernetesSource:
         }  # one may be in two pools
         return Workloads(
             pods=tuple(pods.values()),
-            deployments=tuple(lane for one in self._deployments for lane in one.records()),
+            controllers=tuple(lane for one in self._deployments for lane in one.records()),
         )
 
 
@@ -104,10 +104,10 @@ def _pods_of(namespaces: Sequence[str], pools: Sequence[Pool]) -> list[Collectio
     return [Collection(path=path, keep=read_pod, selector=selector) for path in paths for selector in selectors]
 
 
-def _lanes_of(namespaces: Sequence[str], pools: Sequence[Pool]) -> list[Collection[Deployment]]:
+def _lanes_of(namespaces: Sequence[str], pools: Sequence[Pool]) -> list[Collection[Controller]]:
     wanted = [pool.labels for pool in pools]
 
-    def keep(raw: msgspec.Raw) -> Deployment | None:
+    def keep(raw: msgspec.Raw) -> Controller | None:
         deployment = read_deployment(raw)
         return deployment if any(_carries(deployment.labels, labels) for labels in wanted) else None
 

@@ -10,17 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from exporter.snapshot import (
-    Allocation,
-    Allocations,
-    Deployment,
-    Device,
-    DeviceProcess,
-    Gpus,
-    Pod,
-    Workloads,
-    XidCount,
-)
+from exporter.cluster import Controller, Pod, Workloads
+from exporter.snapshot import Allocation, Allocations, Device, DeviceProcess, Gpus, XidCount
 
 MIB: Final = 1 << 20
 NAMESPACE: Final = "vllm"
@@ -207,8 +198,8 @@ class SimulatedCluster:
         pending = tuple(_pod(lane, "Pending", reason) for lane, reason in stage.pending.items())
         return Workloads(
             pods=running + pending,
-            deployments=tuple(
-                Deployment(
+            controllers=tuple(
+                Controller(
                     namespace=NAMESPACE, name=lane, desired_replicas=int(lane in stage.desired), labels=POOL_LABELS
                 )
                 for lane in LANES

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from exporter.snapshot import Deployment, Pod
+from exporter.cluster import Controller, Pod
 
 _KILLED: Final = "OOMKilled"
 _INSUFFICIENT: Final = re.compile(r"Insufficient ([A-Za-z0-9./_-]+[A-Za-z0-9])")
@@ -31,10 +31,10 @@ def read_pod(raw: bytes | msgspec.Raw) -> Pod:
     )
 
 
-def read_deployment(raw: bytes | msgspec.Raw) -> Deployment:
+def read_deployment(raw: bytes | msgspec.Raw) -> Controller:
     """Return the record of the Deployment whose JSON is `raw`."""
     deployment = msgspec.json.decode(raw, type=_DeploymentJson)
-    return Deployment(
+    return Controller(
         namespace=deployment.metadata.namespace,
         name=deployment.metadata.name,
         desired_replicas=deployment.spec.replicas,

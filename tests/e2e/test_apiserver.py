@@ -10,10 +10,10 @@ import pytest
 import yaml
 
 from e2e.cluster import Cluster
-from exporter.config import Kubernetes, Pool
+from exporter.cluster import Pod, Workloads
+from exporter.config_cluster import Kubernetes, Pool
 from exporter.errors import SourceError
 from exporter.facts.invariant import judge_pool
-from exporter.snapshot import Pod, Workloads
 from exporter.sources.apiserver import connect
 from exporter.sources.kubernetes import KubernetesSource
 from exporter.sources.pace import Pace
@@ -87,7 +87,7 @@ def test_reference_lanes_are_steady(cluster: Cluster, lanes: str) -> None:
     with watching(cluster, lanes) as source:
         workloads = read(source)
 
-    assert len(workloads.deployments) == 6
+    assert len(workloads.controllers) == 6
     assert [(one.lane, one.phase, one.is_ready) for one in workloads.pods] == [
         ("qwen36-35b-gguf-fast", "Running", True)
     ]

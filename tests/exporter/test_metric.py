@@ -1,6 +1,8 @@
 """Metrics, samples and the catalogue: names hold to the rules, labels are checked, text is made safe."""
 
+import math
 import re
+from functools import reduce
 
 import pytest
 from hypothesis import given
@@ -46,9 +48,9 @@ def test_the_series_that_others_rely_on_are_there() -> None:
         "lanewatch_gpu_xid_errors_total": (*device, "xid", "class", "action"),
         "lanewatch_gpu_up": device,
         "lanewatch_gpu_owner_info": (*device, "owner_namespace", "owner_pod", "owner_container", "lane", "source"),
-        "lanewatch_lane_pods": ("pool", "lane", "phase"),
-        "lanewatch_pool_state": ("pool", "state"),
-        "lanewatch_pool_invariant_ok": ("pool",),
+        "lanewatch_lane_pods": ("pool", "lane_namespace", "lane", "phase"),
+        "lanewatch_pool_state": ("pool", "unit", "state"),
+        "lanewatch_pool_invariant_ok": ("pool", "unit"),
         "lanewatch_probe_attempts_total": ("alias", "kind", "outcome"),
         "lanewatch_probe_slo_events_total": ("alias", "slo"),
         "lanewatch_probe_slo_bad_events_total": ("alias", "slo"),
@@ -83,7 +85,7 @@ def test_a_family_has_one_sample_for_one_label_set() -> None:
 
 
 def test_a_state_set_has_exactly_one_one() -> None:
-    samples = one_hot(catalogue.POOL_STATE, ("steady", "none"), "none", label="state", pool="p")
+    samples = one_hot(catalogue.POOL_STATE, ("steady", "none"), "none", label="state", pool="p", unit="")
     assert [sample.value for sample in samples] == [0, 1]
 
 
@@ -97,3 +99,19 @@ def test_any_label_value_becomes_valid_and_short(value: str) -> None:
 
 def test_a_value_keeps_its_unit_in_the_name() -> None:
     assert str(GPU_MEMORY_USED).endswith(_UNITS)
+
+
+_WAITED = Metric("lanewatch_waited_seconds", "histogram", "Seconds.", ("lane",), edges=(1.0, 5.0))
+
+
+def test_a_histogram_counts_each_value_once_and_up_to_its_edge() -> None:
+    """An edge belongs to the bucket below it; the last bucket has no end and holds all."""
+    seen = reduce(_WAITED.observe, (0.5, 1.0, 3.0, 9.0), _WAITED.nothing())
+    samples = _WAITED.of(_WAITED.spread(seen, lane="a")).samples
+    assert [(one.suffix, one.edge, one.value) for one in samples] == [
+        ("_bucket", 1.0, 2.0),
+        ("_bucket", 5.0, 3.0),
+        ("_bucket", math.inf, 4.0),
+        ("_count", math.inf, 4.0),
+        ("_sum", math.inf, 13.5),
+    ]

@@ -1,5 +1,6 @@
 """One fixed snapshot of the reference node, and the page that the exporter makes of it."""
 
+from exporter.cluster import Controller, Pod, Workloads
 from exporter.collectors import devices, sources
 from exporter.collectors.lanes import LaneCollector
 from exporter.collectors.presence import PresenceCollector
@@ -10,19 +11,16 @@ from exporter.exposition import Exposition, Page
 from exporter.snapshot import (
     Allocation,
     Allocations,
-    Deployment,
     Device,
     DeviceProcess,
     Gpus,
     KernelLog,
     PciBus,
     PciDevice,
-    Pod,
     Processes,
     ProcessInfo,
     Snapshot,
     SourceState,
-    Workloads,
     XidCount,
 )
 
@@ -90,8 +88,8 @@ SNAPSHOT = Snapshot(
                 labels=_LABELS,
             ),
         ),
-        deployments=tuple(
-            Deployment(namespace="vllm", name=lane, desired_replicas=int(lane == _LANES[0]), labels=_LABELS)
+        controllers=tuple(
+            Controller(namespace="vllm", name=lane, desired_replicas=int(lane == _LANES[0]), labels=_LABELS)
             for lane in _LANES
         ),
     ),

@@ -5,8 +5,9 @@ from typing import get_args
 
 import pytest
 
+from exporter.cluster import Controller, Pod, Workloads
 from exporter.config import Alias
-from exporter.snapshot import Allocation, Allocations, Deployment, Device, Gpus, Pod, Snapshot, Workloads
+from exporter.snapshot import Allocation, Allocations, Device, Gpus, Snapshot
 from probes.attempt import Attempt
 from probes.chat import ErrorFacts
 from probes.layers import CAUSES, Cause, lowest_proven
@@ -18,7 +19,7 @@ FAST = Alias(name="fast", lane="lane-a")
 DEAD = Attempt(alias="fast", status=500, is_from_gateway=True)
 NOTHING = Snapshot(node="n")
 POD = Pod(namespace="vllm", name="a-1", uid="u", lane="lane-a", phase="Running", is_ready=True)
-RAISED = Deployment(namespace="vllm", name="lane-a", desired_replicas=1)
+RAISED = Controller(namespace="vllm", name="lane-a", desired_replicas=1)
 CARD = Device(uuid="GPU-1", index=0)
 OTHER_CARD = Device(uuid="GPU-2", index=1, unavailable="lost")
 
@@ -32,7 +33,7 @@ def snapshot(
         node="n",
         gpus=Gpus(source="nvml", devices=cards),
         allocations=Allocations(containers=(given,)),
-        workloads=Workloads(pods=pods, deployments=(dataclasses.replace(RAISED, desired_replicas=desired),)),
+        workloads=Workloads(pods=pods, controllers=(dataclasses.replace(RAISED, desired_replicas=desired),)),
     )
 
 

@@ -4,20 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter import catalogue
+from exporter.cluster import Pod, Workloads
 from exporter.collectors.processes import ProcessCollector
 from exporter.facts import attribution
 from exporter.facts.attribution import HELD_PARTS, OTHER, PARTS, Holder
-from exporter.snapshot import (
-    Device,
-    DeviceProcess,
-    Gpus,
-    Pod,
-    PodName,
-    Processes,
-    ProcessInfo,
-    Snapshot,
-    Workloads,
-)
+from exporter.snapshot import Device, DeviceProcess, Gpus, PodName, Processes, ProcessInfo, Snapshot
 
 MIB = 1 << 20
 NAMES = {"uid-of-a": PodName(namespace="vllm", pod="a")}

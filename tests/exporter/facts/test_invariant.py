@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.config import Pool
+from exporter.cluster import Controller, Pod, Workloads
+from exporter.config_cluster import Pool
 from exporter.facts.invariant import PHASES, STATES, SWITCH_GRACE_SECONDS, VIOLATIONS, PoolVerdict, judge_pool
-from exporter.snapshot import Deployment, Pod, Workloads
 
 LABELS = {"platform.example.com/gpu-llm": "true"}
 POOL = Pool(name="gpu-llm", labels=LABELS)
@@ -24,8 +24,8 @@ def world(*pods: Pod, fast: int = 0, longctx: int = 0, deep: int = 0, generation
     desired = {"fast": fast, "longctx": longctx, "deep": deep}
     return Workloads(
         pods=pods,
-        deployments=tuple(
-            Deployment(namespace="vllm", name=name, desired_replicas=count, generation=generation, labels=LABELS)
+        controllers=tuple(
+            Controller(namespace="vllm", name=name, desired_replicas=count, generation=generation, labels=LABELS)
             for name, count in desired.items()
         ),
     )

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter.cluster import Pod, Workloads
 from exporter.facts import ownership
-from exporter.facts.ownership import Owner
-from exporter.snapshot import Allocation, Allocations, Device, Gpus, Pod, Snapshot, Workloads
+from exporter.snapshot import Allocation, Allocations, Device, Gpus, Owner, Snapshot
 
 MIB = 1 << 20
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from exporter.config import Kubernetes, Pool
+from exporter.cluster import Workloads
+from exporter.config_cluster import Kubernetes, Pool
 from exporter.errors import SourceError
-from exporter.snapshot import Workloads
 from exporter.sources.kubernetes import KubernetesSource
 from exporter.sources.pace import Pace
 from fakes.apiserver import FORBIDDEN, SILENT, FakeApiServer, lane, pod, refuse, serving
@@ -66,7 +66,7 @@ def test_first_reading_has_pods_and_lanes(fake: FakeApiServer, kubeconfig: str) 
     with source(kubeconfig) as made:
         workloads = asyncio.run(made.read())
 
-    assert ([one.name for one in workloads.pods], [one.name for one in workloads.deployments]) == (["a"], ["fast"])
+    assert ([one.name for one in workloads.pods], [one.name for one in workloads.controllers]) == (["a"], ["fast"])
     assert {(one.path, one.query.get("labelSelector")) for one in fake.requests} == {
         ("/api/v1/pods", "llm=true"),
         ("/apis/apps/v1/deployments", None),

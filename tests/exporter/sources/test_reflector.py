@@ -10,7 +10,7 @@ import pytest
 from kubernetes.client.configuration import Configuration
 from kubernetes.config.incluster_config import InClusterConfigLoader
 
-from exporter.snapshot import Pod
+from exporter.cluster import Pod
 from exporter.sources.apiserver import ApiServer
 from exporter.sources.pace import Backoff, Pace
 from exporter.sources.reflector import Collection, Reflector

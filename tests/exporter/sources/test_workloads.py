@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from exporter.snapshot import Deployment
+from exporter.cluster import Controller
 from exporter.sources.workloads import read_deployment, read_pod
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "k8s"
@@ -82,7 +82,7 @@ def test_lanes_of_the_reference_node() -> None:
     lanes = [read_deployment(raw) for raw in objects("lanes")[1:]]
 
     assert [lane.desired_replicas for lane in lanes] == [1, 0, 0, 0, 0, 0]
-    assert lanes[0] == Deployment(
+    assert lanes[0] == Controller(
         namespace="vllm",
         name="qwen36-35b-gguf-fast",
         desired_replicas=1,
