@@ -22,7 +22,7 @@ from urllib3 import exceptions
 
 from exporter.errors import SourceError, SourceErrorKind
 
-_CONNECT_SECONDS: Final = 5.0
+_CONNECT_SECONDS: Final = 4.0  # the first packet is sent three times in it
 _BODY_SECONDS: Final = 60.0
 _LARGEST_BODY: Final = 64 << 20  # bytes of one page of a list
 _LARGEST_LINE: Final = 8 << 20  # bytes of one event; etcd holds no object above 1.5 MiB
@@ -68,6 +68,12 @@ class ApiAnswer:
             yield from filter(None, lines)
             if len(rest) > _LARGEST_LINE:
                 raise SourceError("too_large", f"expected at most {_LARGEST_LINE} bytes of an event, found more")
+
+    def expect_within(self, seconds: float) -> None:
+        """From now on, let the socket be silent for so long and no longer."""
+        sock = getattr(self._response.connection, "sock", None)
+        if sock is not None:  # None: the whole answer is here already
+            sock.settimeout(seconds)
 
     def cut(self) -> None:
         """Shut the socket, so that a thread which waits for bytes gets none."""

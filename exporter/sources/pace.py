@@ -14,14 +14,20 @@ class Pace:
     """
 
     page_size: int = 500
-    list_silence_seconds: float = 30.0
+    list_silence_seconds: float = 30.0  # within a list, and before a watch is accepted
     watch_seconds: tuple[float, float] = (300.0, 600.0)  # at random between, lest all clients come back at once
     watch_grace_seconds: float = 30.0  # silence beyond the watch's own end: the connection is half open
+    bookmark_silence_seconds: float = 150.0  # a server that sends bookmarks sends one a minute: two were lost
     short_watch_seconds: float = 10.0  # one that ends sooner was not meant to end
     first_pause_seconds: float = 0.8
-    longest_pause_seconds: float = 30.0
-    forbidden_pause_seconds: float = 20.0  # nobody grants a right within a second: at most three questions a minute
+    longest_pause_seconds: float = 30.0  # chance included: a server that is back must not wait for us for longer
+    forbidden_pause_seconds: float = 45.0  # nobody grants a right within a second
+    absent_pause_seconds: float = 300.0  # an API that is not served comes with an upgrade of the cluster
+    relist_seconds: float = 10.0  # between two lists: at most six a minute, whatever the server makes us forget
     forget_seconds: float = 120.0  # without trouble for so long, the pauses start small again
+    connects_a_minute: int = 12  # by all clients of one server together, while it is ill
+    spread_seconds: float = 0.05  # between two clients of a server that is well
+    look_seconds: float = 0.25  # how often those who wait look whether the one that tries got through
     now: Callable[[], float] = time.monotonic
     pause: Callable[[float], object] | None = None  # None: a pause that `stop` ends
     random: Callable[[], float] = random.random
@@ -31,9 +37,13 @@ class Pace:
         low, high = self.watch_seconds
         return low + (high - low) * self.random()
 
+    def jitter(self, seconds: float) -> float:
+        """Return `seconds` and up to a quarter more, so that collections do not come back in one crowd."""
+        return seconds * (1 + self.random() / 4)
+
 
 class Backoff:
-    """Pauses that double, with as much again at random, until there was no trouble for a while."""
+    """Pauses that double, with as much again at random up to the longest, until there was no trouble for a while."""
 
     def __init__(self, pace: Pace) -> None:
         self._pace = pace
@@ -46,5 +56,6 @@ class Backoff:
         if now - self._asked_at > self._pace.forget_seconds:
             self._step = self._pace.first_pause_seconds
         self._asked_at = now
-        step, self._step = self._step, min(2 * self._step, self._pace.longest_pause_seconds)
-        return step * (1 + self._pace.random())
+        longest = self._pace.longest_pause_seconds
+        step, self._step = self._step, min(2 * self._step, longest)
+        return min(step * (1 + self._pace.random()), longest)

@@ -1,4 +1,4 @@
-"""An API server on loopback: pods and Deployments without rights, selectors or history, and faults as data."""
+"""An API server on loopback: collections without rights, selectors or history, and faults as data."""
 
 import json
 import threading
@@ -42,6 +42,10 @@ class Request:
     def is_watch(self) -> bool:
         return "watch" in self.query
 
+    @property
+    def resource(self) -> str:
+        return self.path.rpartition("/")[2]
+
 
 @dataclass
 class Reply:
@@ -66,11 +70,16 @@ CLOSED = Reply(chunks=())
 
 
 class FakeApiServer:
-    """Lists `pods` and `lanes` in pages and answers watches with `watch`; `lists` replaces the answer to lists."""
+    """Lists `pods`, `lanes` and `others` in pages, answers watches with `watch`; `lists` replaces the answer to lists.
+
+    `others` are by the last part of the path; where one of `refusals` stands there, it is the answer to everything.
+    """
 
     def __init__(self, *pods: dict[str, Any]) -> None:
         self.pods = list(pods)
         self.lanes: list[dict[str, Any]] = []
+        self.others: dict[str, list[dict[str, Any]]] = {}
+        self.refusals: dict[str, Reply] = {}
         self.version = 100
         self.lists: Reply | None = None
         self.watch: Callable[[Request], Reply] = lambda _: CLOSED
@@ -91,10 +100,12 @@ class FakeApiServer:
     def answer(self, request: Request) -> Reply:
         """Return what this server says to `request`."""
         self.requests.append(request)
+        if refusal := self.refusals.get(request.resource):
+            return refusal
         return self.watch(request) if request.is_watch else self.lists or self._page(request)
 
     def _page(self, request: Request) -> Reply:
-        things = self.pods if request.path.endswith("/pods") else self.lanes
+        things = {"pods": self.pods, "deployments": self.lanes, **self.others}.get(request.resource, [])
         start, size = int(request.query.get("continue", 0)), int(request.query["limit"])
         rest = str(start + size) if start + size < len(things) else ""
         metadata = {"resourceVersion": str(self.version), "continue": rest}

@@ -1,7 +1,8 @@
+import json
 import threading
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,10 @@ from kubernetes.client.configuration import Configuration
 from kubernetes.config.incluster_config import InClusterConfigLoader
 
 from exporter.cluster import Pod
-from exporter.sources.apiserver import ApiServer
+from exporter.sources.apiserver import ApiServer, connect
 from exporter.sources.pace import Backoff, Pace
+from exporter.sources.pod_json import read_pod
 from exporter.sources.reflector import Collection, Reflector
-from exporter.sources.workloads import read_pod
 from fakes.apiserver import (
     CLOSED,
     EXPIRED,
@@ -81,11 +82,15 @@ def names(reflector: Reflector[Pod]) -> list[str]:
     return sorted(one.name for one in reflector.records())
 
 
-def wait_until_synced(reflector: Reflector[Pod]) -> None:
+def wait_until(check: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 5
-    while not reflector.standing.is_synced:
-        assert time.monotonic() < deadline, reflector.standing
+    while not check():
+        assert time.monotonic() < deadline
         threading.Event().wait(0.005)
+
+
+def wait_until_synced(reflector: Reflector[Pod]) -> None:
+    wait_until(lambda: reflector.standing.is_synced)
 
 
 def test_lists_in_pages_with_the_selector(fake: FakeApiServer, clock: Clock) -> None:
@@ -142,7 +147,7 @@ def test_watch_that_lasted_is_resumed_without_a_pause(fake: FakeApiServer, clock
         pytest.param(Reply(chunks=(b"not json\n",)), "bad_answer", 12, id="a line that is not JSON"),
         pytest.param(Reply(chunks=(event("ADDED", {"kind": "Pod"}),)), "bad_answer", 12, id="an object without a name"),
         pytest.param(refuse(FORBIDDEN), "forbidden", 3, id="forbidden"),
-        pytest.param(refuse({"code": 401, "message": "who?"}), "forbidden", 3, id="a token that is not valid"),
+        pytest.param(refuse({"code": 401, "message": "who?"}), "forbidden", 12, id="a token that is not valid"),
         pytest.param(refuse({"code": 500, "message": "etcd"}), "failed", 12, id="an error inside the server"),
         pytest.param(refuse({"code": 429, "message": "slow down"}, Retry_After="25"), "refused", 3, id="too many"),
         pytest.param(
@@ -212,7 +217,7 @@ def test_recovers_as_soon_as_it_is_let_in(fake: FakeApiServer, clock: Clock) -> 
     reflector.stop()
     thread.join(5)
 
-    assert clock.pauses[0] == 20
+    assert clock.pauses[0] == 45
     assert names(reflector) == ["a", "b", "c"]
 
 
@@ -226,6 +231,18 @@ def test_half_open_connection_is_given_up(fake: FakeApiServer, clock: Clock, sid
 
     assert reflector.standing.failure is not None
     assert reflector.standing.failure.kind == "timeout"
+
+
+def test_silence_after_a_bookmark_ends_the_watch(fake: FakeApiServer, clock: Clock) -> None:
+    """A server that sends bookmarks may not fall silent: the watch ends early, and goes on from there."""
+    mark = event("BOOKMARK", {"kind": "Pod", "metadata": {"resourceVersion": "190"}})
+    fake.watch = lambda _: Reply(chunks=(mark,), hold=True)
+    reflector = run_for_a_minute(fake, clock, clock.pace(bookmark_silence_seconds=0.05))
+
+    assert reflector.standing.failure is not None
+    assert reflector.standing.failure.kind == "timeout"
+    assert [one.query["resourceVersion"] for one in fake.watches_asked[:2]] == ["100", "190"]
+    assert len(fake.lists_asked) == 1
 
 
 def test_nobody_listening_is_refused(fake: FakeApiServer, clock: Clock) -> None:
@@ -256,13 +273,13 @@ def test_thread_that_dies_is_started_again(fake: FakeApiServer) -> None:
     """Something that nobody foresaw ends the thread; another takes over at the next reading."""
     unforeseen = [ZeroDivisionError()]
 
-    def connect() -> ApiServer:
+    def reach() -> ApiServer:
         if unforeseen:
             raise unforeseen.pop()
         return ApiServer(Configuration(host=fake.url))
 
     fake.watch = lambda _: SILENT
-    reflector: Reflector[Pod] = Reflector(Collection(path=PODS, keep=read_pod), connect, Pace())
+    reflector: Reflector[Pod] = Reflector(Collection(path=PODS, keep=read_pod), reach, Pace())
     reflector.start()
     reflector.join(5)
     reflector.start()
@@ -280,6 +297,77 @@ def test_backoff_grows_to_its_limit_and_forgets() -> None:
     assert [backoff.next() for _ in range(7)] == pytest.approx([0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 30.0])
     clock.seconds += 121
     assert backoff.next() == pytest.approx(0.8)
+
+
+class RotatingServer(FakeApiServer):
+    """Knows one token, which changes with the first watch; the kubeconfig is written anew at that moment."""
+
+    def __init__(self, kubeconfig: Path, clock: Clock) -> None:
+        super().__init__(pod("a"))
+        self.kubeconfig = kubeconfig
+        self.clock = clock
+        self.known = "one"
+        self.is_written = True
+
+    def write(self) -> None:
+        """Replace the file, as a secret's volume does."""
+        document = {
+            "current-context": "fake",
+            "contexts": [{"name": "fake", "context": {"cluster": "fake", "user": "fake"}}],
+            "clusters": [{"name": "fake", "cluster": {"server": self.url}}],
+            "users": [{"name": "fake", "user": {"token": self.known}}],
+        }
+        fresh = self.kubeconfig.with_suffix(".new")
+        fresh.write_text(json.dumps(document))
+        fresh.replace(self.kubeconfig)
+
+    def answer(self, request: Request) -> Reply:
+        reply = super().answer(request)
+        if request.authorization != f"Bearer {self.known}":
+            return refuse({"code": 401, "message": "Unauthorized"})
+        if request.is_watch and self.known == "one":
+            self.known = "two"
+            if self.is_written:
+                self.write()
+            self.clock.seconds += 400
+        return reply
+
+
+@pytest.mark.parametrize(
+    ("is_written", "pauses_before"),
+    [
+        pytest.param(True, [], id="replaced in time: at once"),
+        pytest.param(False, [0.8, 1.6, 3.2], id="replaced late: after a pause"),
+    ],
+)
+def test_kubeconfig_that_is_replaced_is_read_anew(
+    clock: Clock, tmp_path: Path, *, is_written: bool, pauses_before: list[float]
+) -> None:
+    """A 401 reads the credential anew and comes back at once, once; only then are there pauses."""
+    server = RotatingServer(tmp_path / "kubeconfig", clock)
+    server.is_written = is_written
+    pace = clock.pace()
+
+    def pause(seconds: float) -> None:
+        clock.pause(seconds)
+        if len(clock.pauses) == 3:
+            server.write()
+
+    with serving(server) as fake:
+        server.write()
+        collection = Collection(path=PODS, keep=read_pod)
+        reflector = Reflector(collection, lambda: connect(str(server.kubeconfig)), replace(pace, pause=pause))
+        fake.watch = lambda _: CLOSED if clock.seconds < 390 else SILENT
+        thread = threading.Thread(target=reflector.run)
+        thread.start()
+        wait_until(lambda: "Bearer two" in {one.authorization for one in fake.requests})
+        pauses = list(clock.pauses)
+        reflector.stop()
+        thread.join(5)
+
+    assert pauses == pytest.approx(pauses_before)
+    asked = [one.authorization.removeprefix("Bearer ") for one in fake.watches_asked]
+    assert asked == (["one", "one", "two"] if is_written else ["one", "one", "one", "one", "one", "two"])
 
 
 def test_rotated_token_is_used(fake: FakeApiServer, tmp_path: Path) -> None:
