@@ -26,6 +26,7 @@ class Container:
 
     name: str
     is_init: bool = False
+    asks_gpu: bool = False  # it requests a GPU or takes a claim: it is the one that serves
     is_ready: bool = False
     restarts: int = 0
     image: str = ""
@@ -206,6 +207,7 @@ class ImagePull:
     pod_uid: str
     seconds: float
     at: float
+    container: str = ""  # empty: the event does not say for which
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ The only place that catches every exception: a source that fails takes only its 
 import asyncio
 import dataclasses
 import logging
+import math
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
@@ -33,7 +34,8 @@ class Source(Protocol):
 class Schedule:
     """One source and how it is read: every `interval_seconds`, given up after `deadline_seconds`.
 
-    What it says goes into the field `slot` of the snapshot, and is a `part`.
+    What it says goes into the field `slot` of the snapshot, and is a `part`. While it fails it is tried again every
+    `retry_seconds`, where that is sooner.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Schedule:
     part: type[Part]
     interval_seconds: float
     deadline_seconds: float
+    retry_seconds: float = math.inf
 
 
 class Poller:
@@ -88,7 +91,11 @@ class Poller:
         while True:
             started = time.monotonic()
             await self.read_once(schedule)
-            await asyncio.sleep(max(0.0, started + schedule.interval_seconds - time.monotonic()))
+            await asyncio.sleep(max(0.0, started + self._pause_seconds(schedule) - time.monotonic()))
+
+    def _pause_seconds(self, schedule: Schedule) -> float:
+        is_up = self.snapshot.sources[schedule.name].is_up
+        return schedule.interval_seconds if is_up else min(schedule.interval_seconds, schedule.retry_seconds)
 
     def _fail(
         self,

@@ -262,6 +262,7 @@ class NodeView:
     memory_parts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # UUID -> part -> bytes
     cards: Mapping[str, int] = field(default_factory=dict)  # view (expected, pci, nvml, telemetry) -> cards
     telemetry: tuple[Device, ...] | None = None  # the same cards as a dcgm-exporter or xpumanager there tells them
+    telemetry_facts: Mapping[str, str] = field(default_factory=dict)  # where an agent told only what that comes to
     sources: Mapping[str, bool] = field(default_factory=dict)  # source -> whether its last reading worked
     is_simulated: bool = False
 
@@ -313,4 +314,5 @@ class Snapshot:
     kernel_log: KernelLog | None = None
     pci: PciBus | None = None
     sources: Mapping[str, SourceState] = field(default_factory=dict)
+    monitors: tuple[str, ...] = ()  # `namespace/pod` of those that only look at cards, `*` for any text
     is_simulated: bool = False

@@ -1,124 +1,134 @@
-"""Pods and Deployments of the pools, as the API server says; read from a copy that threads of their own keep in step.
+"""Pods, their controllers, nodes and events, as the API server says; three sources, each with rights of its own.
 
-The thread that first needs the `kubernetes` package imports it: a node agent never does.
+Read from copies that threads of their own keep in step. A node agent runs none of this.
 """
 
-import asyncio
-import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Final
-from urllib.parse import quote
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from typing import Final, TypeVar
 
 import msgspec
 
-from exporter.cluster import Controller, Pod, Workloads
-from exporter.config_cluster import Kubernetes, Pool
-from exporter.errors import SourceError
-from exporter.sources.pace import Pace
-from exporter.sources.reflector import Collection, Reflector, Server, Standing
-from exporter.sources.workloads import read_deployment, read_pod
+from exporter.cluster import Controller, Daemon, Events, NodeInfo, Nodes, Workloads
+from exporter.config import Config
+from exporter.sources.controller_json import read_daemon, read_deployment, read_stateful_set
+from exporter.sources.event_json import read_create_failure, read_pull
+from exporter.sources.follower import Collection
+from exporter.sources.following import Api, Following, Kept, paths, readable, tolerant
+from exporter.sources.node_json import Wanted, read_node
+from exporter.sources.pod_json import Keys
+from exporter.sources.workloads import (
+    Interest,
+    PodTrace,
+    interest_of,
+    is_daemon,
+    is_of_a_pool,
+    join,
+    trace_pod,
+    trace_unreadable_pod,
+)
 
-_KEPT_SECONDS: Final = 60.0  # for how long after the last contact the copy still speaks for the cluster
-_FIRST_ANSWER_SECONDS: Final = 2.0
-_STOP_SECONDS: Final = 0.8
+_CORE: Final = "/api/v1"
+_APPS: Final = "/apis/apps/v1"
+
+T = TypeVar("T")
+_ReadController = Callable[[msgspec.Raw, Keys], Controller]
 
 
-class KubernetesSource:
-    """Follows the pools' pods by their labels and all Deployments, keeping those whose pods carry the labels."""
+class KubernetesSource(Following[Workloads]):
+    """Follows pods, Deployments and StatefulSets; of pods all, or only those that carry the labels of a pool."""
 
-    def __init__(
-        self,
-        kubernetes: Kubernetes,
-        pools: Sequence[Pool],
-        *,
-        pace: Pace | None = None,
-        connect: Callable[[], Server] | None = None,
-    ) -> None:
-        self._pace = pace or Pace()
-        reach = connect or (lambda: _connect(kubernetes.kubeconfig))
-        self._pods = [Reflector(one, reach, self._pace) for one in _pods_of(kubernetes.namespaces, pools)]
-        self._deployments = [Reflector(one, reach, self._pace) for one in _lanes_of(kubernetes.namespaces, pools)]
+    def __init__(self, config: Config, api: Api) -> None:
+        interest = interest_of(config)
+        pods = api.follow(_pods(config, interest))
+        controllers = api.follow(_controllers(config, interest))
+        super().__init__([*pods, *controllers], lambda: join(readable(pods), readable(controllers), interest), api.pace)
 
-    async def read(self) -> Workloads:
-        """Return the copy at once; only the very first answer is waited for, and not for long."""
-        for reflector in self._reflectors:
-            reflector.start()
-        await self._wait_for_first_answer()
-        standings = [reflector.standing for reflector in self._reflectors]
-        failed = [(one, one.failure) for one in standings if one.failure is not None]
-        if failed:
-            failure = failed[0][1]
-            raise SourceError(failure.kind, str(failure), partial=self._partial(standings)) from failure
-        if not all(one.is_synced for one in standings):
-            raise SourceError("timeout", "expected lists of pods and Deployments, found them still on their way")
-        return self._copy()
 
-    def stop(self) -> None:
-        """End the threads; returns within a second, whatever they wait for."""
-        for reflector in self._reflectors:
-            reflector.stop()
-        deadline = time.monotonic() + _STOP_SECONDS
-        for reflector in self._reflectors:
-            reflector.join(max(0.0, deadline - time.monotonic()))
+class NodesSource(Following[Nodes]):
+    """Follows nodes, which takes a right over the whole cluster, and the DaemonSets that serve GPUs."""
 
-    @property
-    def _reflectors(self) -> "list[Reflector[Pod] | Reflector[Controller]]":
-        return [*self._pods, *self._deployments]
-
-    async def _wait_for_first_answer(self) -> None:
-        deadline = time.monotonic() + _FIRST_ANSWER_SECONDS
-        while not self._has_answered() and time.monotonic() < deadline:  # noqa: ASYNC110  # threads know no event
-            await asyncio.sleep(0.02)
-
-    def _has_answered(self) -> bool:
-        standings = [reflector.standing for reflector in self._reflectors]
-        return all(one.is_synced or one.failure is not None for one in standings)
-
-    def _partial(self, standings: Sequence[Standing]) -> Workloads | None:
-        """Return the copy while what fails was heard not long ago: a server that restarts is no reason to go blind."""
-        now = self._pace.now()
-        heard = [one.heard_at for one in standings if one.failure is not None and one.heard_at is not None]
-        if all(one.is_synced for one in standings) and now - min(heard, default=now) < _KEPT_SECONDS:
-            return self._copy()
-        return None
-
-    def _copy(self) -> Workloads:
-        pods = {
-            (pod.namespace, pod.name): pod for one in self._pods for pod in one.records()
-        }  # one may be in two pools
-        return Workloads(
-            pods=tuple(pods.values()),
-            controllers=tuple(lane for one in self._deployments for lane in one.records()),
+    def __init__(self, config: Config, api: Api) -> None:
+        nodes = api.follow([_nodes(config)])
+        daemons = api.follow(_daemons(config))
+        super().__init__(
+            [*nodes, *daemons],
+            lambda: Nodes(nodes=tuple(readable(nodes)), daemons=tuple(readable(daemons))),
+            api.pace,
         )
 
 
-def _connect(kubeconfig: str) -> Server:
-    from exporter.sources import apiserver  # noqa: PLC0415  # 35 MiB that a node agent must not pay
+class EventsSource(Following[Events]):
+    """Follows the events of pulled images and of pods that could not be made; no others are asked for."""
 
-    return apiserver.connect(kubeconfig)
-
-
-def _pods_of(namespaces: Sequence[str], pools: Sequence[Pool]) -> list[Collection[Pod]]:
-    selectors = sorted({",".join(f"{name}={value}" for name, value in sorted(pool.labels.items())) for pool in pools})
-    paths = _paths("/api/v1", namespaces, "pods")
-    return [Collection(path=path, keep=read_pod, selector=selector) for path in paths for selector in selectors]
-
-
-def _lanes_of(namespaces: Sequence[str], pools: Sequence[Pool]) -> list[Collection[Controller]]:
-    wanted = [pool.labels for pool in pools]
-
-    def keep(raw: msgspec.Raw) -> Controller | None:
-        deployment = read_deployment(raw)
-        return deployment if any(_carries(deployment.labels, labels) for labels in wanted) else None
-
-    return [Collection(path=path, keep=keep) for path in _paths("/apis/apps/v1", namespaces, "deployments")]
+    def __init__(self, config: Config, api: Api) -> None:
+        where = paths(_CORE, config.kubernetes.namespaces, "events")
+        pulls = api.follow(_events_of("Pulled", where, read_pull))
+        failures = api.follow(_events_of("FailedCreate", where, read_create_failure))
+        super().__init__(
+            [*pulls, *failures],
+            lambda: Events(pulls=tuple(readable(pulls)), create_failures=tuple(readable(failures))),
+            api.pace,
+        )
 
 
-def _carries(labels: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
-    return wanted.items() <= labels.items()
+def _pods(config: Config, interest: Interest) -> list[Collection[Kept[PodTrace]]]:
+    keep = tolerant(
+        "pod", partial(trace_pod, interest=interest), instead=partial(trace_unreadable_pod, interest=interest)
+    )
+    where = paths(_CORE, config.kubernetes.namespaces, "pods")
+    return [Collection(path=path, keep=keep, selector=one) for path in where for one in _selectors(config)]
 
 
-def _paths(group: str, namespaces: Sequence[str], resource: str) -> list[str]:
-    if not namespaces:
-        return [f"{group}/{resource}"]
-    return [f"{group}/namespaces/{quote(namespace, safe='')}/{resource}" for namespace in namespaces]
+def _selectors(config: Config) -> list[str]:
+    """Return by which labels pods are asked for; the pods of a lane that is known by name can only be found in all."""
+    if config.kubernetes.pods == "all" or any(pool.lanes for pool in config.pools):
+        return [""]
+    wanted = [pool.labels for pool in config.pools]
+    agents = [config.agents.labels] if config.agents.enabled else []
+    return sorted({_selector(labels) for labels in wanted + agents})
+
+
+def _selector(labels: Mapping[str, str]) -> str:
+    return ",".join(f"{name}={value}" for name, value in sorted(labels.items()))
+
+
+def _controllers(config: Config, interest: Interest) -> Iterator[Collection[Kept[Controller]]]:
+    for resource, kind, read in (
+        ("deployments", "Deployment", read_deployment),
+        ("statefulsets", "StatefulSet", read_stateful_set),
+    ):
+        keep = tolerant(kind, partial(_member, read=read, interest=interest))
+        for path in paths(_APPS, config.kubernetes.namespaces, resource):
+            yield Collection(path=path, keep=keep)
+
+
+def _member(raw: msgspec.Raw, *, read: _ReadController, interest: Interest) -> Controller | None:
+    """Return the record of a controller whose pods are of a pool."""
+    found = read(raw, interest.keys)
+    is_member = is_of_a_pool(interest, namespace=found.namespace, lane=found.name, labels=found.labels)
+    return found if is_member else None
+
+
+def _nodes(config: Config) -> Collection[Kept[NodeInfo]]:
+    named = frozenset(key for pool in config.pools for key in pool.nodes)
+    wanted = Wanted(keys=named, globs=config.node_baseline.labels)
+    return Collection(path=f"{_CORE}/nodes", keep=tolerant("node", partial(read_node, wanted=wanted)))
+
+
+def _daemons(config: Config) -> Iterator[Collection[Kept[Daemon]]]:
+    interest = interest_of(config)
+
+    def keep(raw: msgspec.Raw) -> Daemon | None:
+        found = read_daemon(raw)
+        return found if is_daemon(found.name, interest) else None
+
+    for path in paths(_APPS, config.kubernetes.namespaces, "daemonsets"):
+        yield Collection(path=path, keep=tolerant("DaemonSet", keep))
+
+
+def _events_of(
+    reason: str, where: Iterable[str], read: Callable[[msgspec.Raw], T | None]
+) -> Iterator[Collection[Kept[T]]]:
+    for path in where:
+        yield Collection(path=path, keep=tolerant("event", read), field_selector=f"reason={reason}")

@@ -1,147 +1,176 @@
-"""From the JSON of one pod or Deployment to the slim record that we keep of it; everything else is dropped unread."""
+"""What of the pods and controllers of a cluster is anybody's business, and what they ask of its nodes all together.
 
-import re
-from collections.abc import Iterable, Iterator
+A pod of a pool, one that asks for a GPU and one that holds claims are kept whole; of all others only what they request.
+"""
+
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Final
 
 import msgspec
 
-from exporter.cluster import Controller, Pod
+from exporter.cluster import Controller, DaemonPod, LoadPart, Pod, Workloads
+from exporter.config import Config
+from exporter.config_cluster import AgentsOf, Pool
+from exporter.facts.membership import belongs
+from exporter.sources.object_json import Json, MetadataJson, only
+from exporter.sources.pod_json import Keys, PodJson, asks_for_claims, decode_pod, is_ready, lane_of, pod_record
+from exporter.sources.pod_spec_json import PodSpecJson, asks_for_gpu, requests_of
 
-_KILLED: Final = "OOMKilled"
-_INSUFFICIENT: Final = re.compile(r"Insufficient ([A-Za-z0-9./_-]+[A-Za-z0-9])")
+_FINISHED: Final = frozenset({"Succeeded", "Failed"})
 
 
-def read_pod(raw: bytes | msgspec.Raw) -> Pod:
-    """Return the record of the pod whose JSON is `raw`."""
-    pod = msgspec.json.decode(raw, type=_PodJson)
-    containers = (*(pod.status.init_container_statuses or ()), *(pod.status.container_statuses or ()))
-    return Pod(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interest:
+    """What the configuration asks to know."""
+
+    pools: tuple[Pool, ...]
+    keys: Keys
+    daemons: tuple[str, ...] = ()  # names of the DaemonSets that serve GPUs; a `*` stands for any text
+    agents: AgentsOf | None = None  # None: nobody asks them
+    sees_all_pods: bool = True  # else what the pods ask of a node cannot be told
+
+
+def interest_of(config: Config) -> Interest:
+    """Return what `config` asks to know."""
+    annotations = config.kubernetes.annotations
+    baseline = config.node_baseline
+    labels = [pool.labels for pool in config.pools] + [config.agents.labels]
+    return Interest(
+        pools=config.pools,
+        keys=Keys(
+            labels=frozenset(key for one in labels for key in one),
+            annotations=frozenset({annotations.model, annotations.model_digest, annotations.model_bytes} - {""}),
+        ),
+        daemons=baseline.device_plugins + baseline.telemetry + baseline.daemons,
+        agents=config.agents if config.agents.enabled else None,
+        sees_all_pods=config.kubernetes.pods == "all" and not config.kubernetes.namespaces,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """What one pod asks of the node that it is bound to."""
+
+    node: str
+    part: LoadPart
+    requests: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodTrace:
+    """What we keep of one pod: its record, its being a daemon's, what it asks of its node; of most only the last."""
+
+    pod: Pod | None = None
+    daemon: DaemonPod | None = None
+    load: Load | None = None
+
+
+def trace_pod(raw: bytes | msgspec.Raw, interest: Interest) -> PodTrace | None:
+    """Return what is to be kept of the pod whose JSON is `raw`."""
+    pod = decode_pod(raw)
+    is_member = _is_member(pod, interest)
+    trace = PodTrace(
+        pod=pod_record(pod, interest.keys) if is_member or _asks_for_devices(pod) else None,
+        daemon=_daemon_pod(pod, interest),
+        load=_load(pod, is_member=is_member) if interest.sees_all_pods else None,
+    )
+    return None if trace == _NOTHING else trace
+
+
+def trace_unreadable_pod(raw: bytes | msgspec.Raw, interest: Interest) -> PodTrace | None:
+    """Return of a pod of a pool that it is there, in no known phase: only who it is can be read."""
+    pod = PodJson(metadata=msgspec.json.decode(raw, type=_NamedJson).metadata, spec=PodSpecJson())
+    return PodTrace(pod=pod_record(pod, interest.keys)) if _is_member(pod, interest) else None
+
+
+def is_of_a_pool(interest: Interest, *, namespace: str, lane: str, labels: Mapping[str, str]) -> bool:
+    """Whether a pod or a controller of this name and these labels, of its pods, is of any pool."""
+    return any(belongs(pool, namespace=namespace, lane=lane, labels=labels) for pool in interest.pools)
+
+
+def is_daemon(name: str, interest: Interest) -> bool:
+    """Whether a DaemonSet of this name serves GPUs."""
+    return any(fnmatchcase(name, glob) for glob in interest.daemons)
+
+
+def sum_loads(loads: Iterable[Load]) -> dict[str, dict[LoadPart, dict[str, float]]]:
+    """Return what all pods ask of each node, by who asks."""
+    nodes: dict[str, dict[LoadPart, dict[str, float]]] = {}
+    for load in loads:
+        total = nodes.setdefault(load.node, {}).setdefault(load.part, {})
+        for name, amount in load.requests.items():
+            total[name] = total.get(name, 0.0) + amount
+    return nodes
+
+
+def join(traces: Iterable[PodTrace], controllers: Iterable[Controller], interest: Interest) -> Workloads:
+    """Return all of it as one part of the snapshot; a pod that came by two selectors is one pod."""
+    kept = list(traces)
+    pods = {(one.pod.namespace, one.pod.name): one.pod for one in kept if one.pod}
+    daemons = {(one.daemon.namespace, one.daemon.name): one.daemon for one in kept if one.daemon}
+    return Workloads(
+        pods=tuple(pods.values()),
+        controllers=tuple(controllers),
+        daemon_pods=tuple(daemons.values()),
+        loads=sum_loads(one.load for one in kept if one.load) if interest.sees_all_pods else None,
+    )
+
+
+class _NamedJson(Json, frozen=True):
+    """An object of which nothing but its name and labels is read."""
+
+    metadata: MetadataJson
+
+
+_NOTHING: Final = PodTrace()
+
+
+def _is_member(pod: PodJson, interest: Interest) -> bool:
+    _, lane = lane_of(pod.metadata)
+    labels = pod.metadata.labels or {}
+    return is_of_a_pool(interest, namespace=pod.metadata.namespace, lane=lane, labels=labels)
+
+
+def _asks_for_devices(pod: PodJson) -> bool:
+    containers = (*(pod.spec.init_containers or ()), *(pod.spec.containers or ()))
+    return asks_for_claims(pod) or any(asks_for_gpu(container) for container in containers)
+
+
+def _daemon_pod(pod: PodJson, interest: Interest) -> DaemonPod | None:
+    kind, name = lane_of(pod.metadata)
+    if not (kind == "DaemonSet" and is_daemon(name, interest)) and not _is_agent(pod.metadata, interest.agents):
+        return None
+    return DaemonPod(
         namespace=pod.metadata.namespace,
         name=pod.metadata.name,
-        uid=pod.metadata.uid,
-        lane=_lane(pod.metadata),
-        phase=pod.status.phase,
+        daemon=name,
         node=pod.spec.node_name,
-        is_ready=any(one.type == "Ready" and one.status == "True" for one in pod.status.conditions or ()),
-        is_terminating=pod.metadata.deletion_timestamp is not None,
-        restarts=sum(container.restart_count for container in containers),
-        reason=next(_reasons(pod.status, containers), ""),
-        labels=pod.metadata.labels or {},
+        is_ready=is_ready(pod),
+        address=pod.status.pod_ip,
+        labels=only(interest.agents.labels, pod.metadata.labels) if interest.agents else {},
     )
 
 
-def read_deployment(raw: bytes | msgspec.Raw) -> Controller:
-    """Return the record of the Deployment whose JSON is `raw`."""
-    deployment = msgspec.json.decode(raw, type=_DeploymentJson)
-    return Controller(
-        namespace=deployment.metadata.namespace,
-        name=deployment.metadata.name,
-        desired_replicas=deployment.spec.replicas,
-        generation=deployment.metadata.generation,
-        labels=deployment.spec.template.metadata.labels or {},
-    )
+def _is_agent(metadata: MetadataJson, agents: AgentsOf | None) -> bool:
+    if agents is None or (agents.namespace and agents.namespace != metadata.namespace):
+        return False
+    return agents.labels.items() <= (metadata.labels or {}).items()
 
 
-class _Json(msgspec.Struct, frozen=True, rename="camel"):
-    """A part of an object; what is not named here is skipped, what Kubernetes leaves out has a default."""
+def _load(pod: PodJson, *, is_member: bool) -> Load | None:
+    """Return what the pod asks of its node; one that has ended asks nothing, one without a node asks nobody yet."""
+    if not pod.spec.node_name or pod.status.phase in _FINISHED:
+        return None
+    requests = requests_of(pod.spec)
+    if not requests:
+        return None
+    return Load(node=sys.intern(pod.spec.node_name), part=_part(pod, is_member=is_member), requests=requests)
 
 
-class _OwnerJson(_Json, frozen=True):
-    kind: str
-    name: str
-    controller: bool = False
-
-
-class _MetadataJson(_Json, frozen=True):
-    name: str = ""
-    namespace: str = ""
-    uid: str = ""
-    labels: dict[str, str] | None = None
-    owner_references: list[_OwnerJson] | None = None
-    deletion_timestamp: str | None = None
-    generation: int = 0
-
-
-class _ConditionJson(_Json, frozen=True):
-    type: str
-    status: str
-    reason: str = ""
-    message: str = ""
-
-
-class _WhyJson(_Json, frozen=True):
-    reason: str = ""
-
-
-class _StateJson(_Json, frozen=True):
-    waiting: _WhyJson | None = None
-    terminated: _WhyJson | None = None
-
-
-class _ContainerJson(_Json, frozen=True):
-    restart_count: int = 0
-    state: _StateJson = _StateJson()
-    last_state: _StateJson = _StateJson()
-
-
-class _PodStatusJson(_Json, frozen=True):
-    phase: str = "Unknown"
-    reason: str = ""
-    conditions: list[_ConditionJson] | None = None
-    container_statuses: list[_ContainerJson] | None = None
-    init_container_statuses: list[_ContainerJson] | None = None
-
-
-class _PodSpecJson(_Json, frozen=True):
-    node_name: str = ""
-
-
-class _PodJson(_Json, frozen=True):
-    metadata: _MetadataJson
-    spec: _PodSpecJson
-    status: _PodStatusJson = _PodStatusJson()
-
-
-class _TemplateJson(_Json, frozen=True):
-    metadata: _MetadataJson = _MetadataJson()
-
-
-class _DeploymentSpecJson(_Json, frozen=True):
-    template: _TemplateJson
-    replicas: int = 1  # Kubernetes' own default
-
-
-class _DeploymentJson(_Json, frozen=True):
-    metadata: _MetadataJson
-    spec: _DeploymentSpecJson
-
-
-def _lane(metadata: _MetadataJson) -> str:
-    """Return what made the pod: the StatefulSet, or the Deployment behind the ReplicaSet `<deployment>-<hash>`."""
-    owner = next((one for one in metadata.owner_references or () if one.controller), None)
-    if owner is None or owner.kind not in {"ReplicaSet", "StatefulSet"}:
-        return ""
-    if owner.kind == "StatefulSet":
-        return owner.name
-    suffix = "-" + (metadata.labels or {}).get("pod-template-hash", "")
-    return owner.name.removesuffix(suffix) if len(suffix) > 1 and owner.name.endswith(suffix) else ""
-
-
-def _reasons(status: _PodStatusJson, containers: Iterable[_ContainerJson]) -> Iterator[str]:
-    """Yield what is wrong with the pod, what explains most first."""
-    if status.reason:
-        yield status.reason
-    yield from (_why_unscheduled(one) for one in status.conditions or () if _is_unscheduled(one))
-    yield from (waiting.reason for one in containers if (waiting := one.state.waiting))
-    yield from (_KILLED for one in containers if (last := one.last_state.terminated) and last.reason == _KILLED)
-
-
-def _is_unscheduled(condition: _ConditionJson) -> bool:
-    return condition.type == "PodScheduled" and condition.status == "False"
-
-
-def _why_unscheduled(condition: _ConditionJson) -> str:
-    """Return `Unschedulable: Insufficient cpu, nvidia.com/gpu`: the scheduler's sentence without its node counts."""
-    missing = sorted(set(_INSUFFICIENT.findall(condition.message)))
-    return f"{condition.reason}: Insufficient {', '.join(missing)}" if missing else condition.reason
+def _part(pod: PodJson, *, is_member: bool) -> LoadPart:
+    if is_member:
+        return "lanes"
+    return "daemons" if lane_of(pod.metadata)[0] == "DaemonSet" else "others"

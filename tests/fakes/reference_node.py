@@ -1,10 +1,14 @@
 """One fixed snapshot of the reference node, and the page that the exporter makes of it."""
 
-from exporter.cluster import Controller, Pod, Workloads
 from exporter.collectors import devices, sources
+from exporter.collectors.headroom import HeadroomCollector
+from exporter.collectors.lane_events import LaneEventCollector
 from exporter.collectors.lanes import LaneCollector
+from exporter.collectors.nodes import NodeCollector
+from exporter.collectors.ownership import OwnershipCollector, collect_claims
 from exporter.collectors.presence import PresenceCollector
 from exporter.collectors.processes import ProcessCollector
+from exporter.collectors.starts import StartCollector
 from exporter.collectors.xids import XidCollector
 from exporter.config import Config
 from exporter.exposition import Exposition, Page
@@ -23,12 +27,11 @@ from exporter.snapshot import (
     SourceState,
     XidCount,
 )
+from fakes import reference_cluster
 
-AT = 1_790_000_000.0
-MIB = 1 << 20
+AT = reference_cluster.AT
+MIB = reference_cluster.MIB
 UUID = "GPU-6f1c2a34-0000-4000-8000-00000000a001"
-_LABELS = {"platform.example.com/gpu-llm": "true"}
-_LANES = ("qwen36-35b-gguf-fast", "qwen36-35b-gguf-longctx", "qwen36-27b-deep")
 
 CARD = Device(
     uuid=UUID,
@@ -57,7 +60,7 @@ CARD = Device(
 )
 
 SNAPSHOT = Snapshot(
-    node="gpu-worker-1",
+    node=reference_cluster.NODE,
     gpus=Gpus(source="nvml", devices=(CARD,), calls=1234),
     kernel_log=KernelLog(),
     pci=PciBus(devices=(PciDevice(bus_id="0000:01:00.0", vendor="nvidia"),)),
@@ -65,7 +68,7 @@ SNAPSHOT = Snapshot(
         containers=(
             Allocation(
                 namespace="vllm",
-                pod=f"{_LANES[0]}-6d5f9c7b8-x2x7k",
+                pod=reference_cluster.POD.name,
                 container="server",
                 resource="nvidia.com/gpu",
                 device_ids=(UUID,),
@@ -75,41 +78,34 @@ SNAPSHOT = Snapshot(
     processes=Processes(
         by_pid={4711: ProcessInfo(pid=4711, name="llama-server", container_id="c1", pod_uid="u1", started_ticks=25)}
     ),
-    workloads=Workloads(
-        pods=(
-            Pod(
-                namespace="vllm",
-                name=f"{_LANES[0]}-6d5f9c7b8-x2x7k",
-                uid="u1",
-                lane=_LANES[0],
-                phase="Running",
-                node="gpu-worker-1",
-                is_ready=True,
-                labels=_LABELS,
-            ),
-        ),
-        controllers=tuple(
-            Controller(namespace="vllm", name=lane, desired_replicas=int(lane == _LANES[0]), labels=_LABELS)
-            for lane in _LANES
-        ),
-    ),
+    workloads=reference_cluster.WORKLOADS,
+    nodes=reference_cluster.NODES,
+    events=reference_cluster.EVENTS,
+    answers=reference_cluster.ANSWERS,
     sources={
         name: SourceState(name=name, is_up=True, last_success_at=AT - 2, duration_seconds=0.001)
-        for name in ("nvml", "podresources", "kubernetes")
+        for name in ("nvml", "podresources", "kubernetes", "nodes", "events", "answers")
     },
 )
 
 
 def exposition() -> Exposition:
     """Return the exposition of every collector that needs no probe."""
+    config = Config()
     return Exposition(
         {
             "sources": sources.collect,
             "xids": XidCollector().collect,
             "presence": PresenceCollector().collect,
-            "processes": ProcessCollector(Config().processes.top).collect,
+            "processes": ProcessCollector(config.processes.top).collect,
             "devices": devices.collect,
-            "lanes": LaneCollector(Config().pools).collect,
+            "ownership": OwnershipCollector().collect,
+            "claims": collect_claims,
+            "lanes": LaneCollector(config.pools, config.kubernetes.annotations).collect,
+            "starts": StartCollector(config.pools).collect,
+            "lane_events": LaneEventCollector(config.pools).collect,
+            "nodes": NodeCollector(config.node_baseline, config.pools, config.agents).collect,
+            "headroom": HeadroomCollector(config.pools).collect,
         }
     )
 

@@ -1,149 +1,143 @@
-import asyncio
-import json
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from typing import Any
 
 import pytest
 
-from exporter.cluster import Workloads
-from exporter.config_cluster import Kubernetes, Pool
-from exporter.errors import SourceError
-from exporter.sources.kubernetes import KubernetesSource
-from exporter.sources.pace import Pace
-from fakes.apiserver import FORBIDDEN, SILENT, FakeApiServer, lane, pod, refuse, serving
-
-POOL = Pool(name="gpu-llm", labels={"llm": "true"})
+from exporter.cluster import Daemon, Events, Nodes
+from exporter.config import Config
+from exporter.config_cluster import AgentsOf, Kubernetes, Pool
+from exporter.sources.following import Following
+from fakes.apiserver import FORBIDDEN, FakeApiServer, pod, refuse
+from fakes.cluster_sources import POOL, config_of, failure_of, read, running, source
 
 
-@pytest.fixture
-def fake() -> Iterator[FakeApiServer]:
-    with serving(FakeApiServer(pod("a", llm="true"))) as server:
-        server.lanes = [lane("fast", 1, llm="true"), lane("web", 3, app="web")]
-        server.watch = lambda _: SILENT
-        yield server
-
-
-@pytest.fixture
-def kubeconfig(fake: FakeApiServer, tmp_path: Path) -> str:
-    """Return the path of a kubeconfig that leads to the fake."""
-    path = tmp_path / "kubeconfig"
-    path.write_text(
-        json.dumps(
-            {
-                "current-context": "fake",
-                "contexts": [{"name": "fake", "context": {"cluster": "fake", "user": "fake"}}],
-                "clusters": [{"name": "fake", "cluster": {"server": fake.url}}],
-                "users": [{"name": "fake", "user": {"token": "t0ken"}}],
-            }
-        )
-    )
-    return str(path)
-
-
-@contextmanager
-def source(kubeconfig: str, **fields: object) -> Iterator[KubernetesSource]:
-    pace = fields.pop("pace", None)
-    made = KubernetesSource(Kubernetes(kubeconfig=kubeconfig, **fields), [POOL], pace=pace)  # type: ignore[arg-type]  # its fields
-    try:
-        yield made
-    finally:
-        made.stop()
-
-
-def failure_of(made: KubernetesSource) -> SourceError:
-    with pytest.raises(SourceError) as caught:
-        asyncio.run(made.read())
-    return caught.value
+def asked(fake: FakeApiServer) -> set[tuple[str, str | None, str | None]]:
+    return {(one.path, one.query.get("labelSelector"), one.query.get("fieldSelector")) for one in fake.requests}
 
 
 def test_first_reading_has_pods_and_lanes(fake: FakeApiServer, kubeconfig: str) -> None:
-    """The first reading has both: pods by the pool's labels, and of all Deployments those whose pods carry them."""
-    with source(kubeconfig) as made:
-        workloads = asyncio.run(made.read())
+    """The first reading has all: of the pods and controllers those of the pool, of all others what they ask for."""
+    with source(config_of(kubeconfig)) as made:
+        workloads = read(made)
 
-    assert ([one.name for one in workloads.pods], [one.name for one in workloads.controllers]) == (["a"], ["fast"])
-    assert {(one.path, one.query.get("labelSelector")) for one in fake.requests} == {
-        ("/api/v1/pods", "llm=true"),
-        ("/apis/apps/v1/deployments", None),
+    assert [one.name for one in workloads.pods] == ["a"]
+    assert [(one.kind, one.name) for one in workloads.controllers] == [("Deployment", "fast"), ("StatefulSet", "deep")]
+    assert asked(fake) == {
+        ("/api/v1/pods", None, None),
+        ("/apis/apps/v1/deployments", None, None),
+        ("/apis/apps/v1/statefulsets", None, None),
     }
     assert {one.authorization for one in fake.requests} == {"Bearer t0ken"}
 
 
-def test_namespaces_are_asked_one_by_one(fake: FakeApiServer, kubeconfig: str) -> None:
-    """With namespaces configured, no right over the whole cluster is needed."""
-    with source(kubeconfig, namespaces=("vllm",)) as made:
-        asyncio.run(made.read())
+def test_nodes_and_their_daemons(fake: FakeApiServer, kubeconfig: str) -> None:
+    """Nodes come whole, DaemonSets only where they serve GPUs."""
+    with running(config_of(kubeconfig)) as (_, made, _):
+        nodes = read(made)
 
-    assert {one.path for one in fake.requests} == {
-        "/api/v1/namespaces/vllm/pods",
-        "/apis/apps/v1/namespaces/vllm/deployments",
+    assert isinstance(nodes, Nodes)
+    assert [one.name for one in nodes.nodes] == ["gpu-worker-0"]
+    assert nodes.daemons == (
+        Daemon(namespace="kube-system", name="nvidia-device-plugin-daemonset", desired=2, ready=1),
+    )
+    assert asked(fake) == {("/api/v1/nodes", None, None), ("/apis/apps/v1/daemonsets", None, None)}
+
+
+def test_events_are_asked_for_by_reason(fake: FakeApiServer, kubeconfig: str) -> None:
+    """Of the many events of a cluster only two kinds come over the wire."""
+    with running(config_of(kubeconfig)) as (_, _, made):
+        events = read(made)
+
+    assert isinstance(events, Events)
+    assert [one.seconds for one in events.pulls] == [14]
+    assert asked(fake) == {("/api/v1/events", None, "reason=Pulled"), ("/api/v1/events", None, "reason=FailedCreate")}
+
+
+def test_namespaces_are_asked_one_by_one(fake: FakeApiServer, kubeconfig: str) -> None:
+    """With namespaces configured, no right over the whole cluster is needed, but for nodes."""
+    with running(config_of(kubeconfig, namespaces=("vllm", "exp"))) as sources:
+        for made in sources:
+            read(made)
+
+    assert {path for path, _, _ in asked(fake)} == {
+        "/api/v1/nodes",
+        *(
+            f"{group}/namespaces/{namespace}/{resource}"
+            for namespace in ("vllm", "exp")
+            for group, resources in {
+                "/api/v1": ("pods", "events"),
+                "/apis/apps/v1": ("deployments", "statefulsets", "daemonsets"),
+            }.items()
+            for resource in resources
+        ),
     }
 
 
-def test_broken_source_keeps_speaking_for_a_minute(fake: FakeApiServer, kubeconfig: str) -> None:
-    """A server that is gone takes the copy with it only after 60 s."""
-    seconds = [0.0]
-    is_down, is_over = threading.Event(), threading.Event()
+@pytest.mark.parametrize(
+    ("pools", "agents", "selectors"),
+    [
+        pytest.param((POOL,), False, {"llm=true"}, id="the labels of the pool"),
+        pytest.param((POOL, Pool(name="x", labels={"b": "2", "a": "1"})), False, {"llm=true", "a=1,b=2"}, id="of two"),
+        pytest.param(
+            (POOL,),
+            True,
+            {"llm=true", "app.kubernetes.io/component=node,app.kubernetes.io/name=lanewatch"},
+            id="and those of our agents, whose addresses are asked",
+        ),
+        pytest.param((POOL, Pool(name="x", lanes=("fast",))), True, {None}, id="a lane by name is looked for in all"),
+    ],
+)
+def test_server_that_must_be_spared(
+    fake: FakeApiServer,
+    kubeconfig: str,
+    pools: tuple[Pool, ...],
+    agents: bool,  # noqa: FBT001  # a column
+    selectors: set[str | None],
+) -> None:
+    """With `pods: pools` only pods with the right labels come over the wire, and loads are unknown."""
+    config = Config(
+        kubernetes=Kubernetes(kubeconfig=kubeconfig, pods="pools"), pools=pools, agents=AgentsOf(enabled=agents)
+    )
+    with source(config) as made:
+        workloads = read(made)
 
-    def pause(_: float) -> None:
-        is_down.set()
-        is_over.wait(5)
-
-    pace = Pace(now=lambda: seconds[0], pause=pause)
-    with source(kubeconfig, pace=pace) as made:
-        before = asyncio.run(made.read())
-        fake.watch = lambda _: refuse(FORBIDDEN)
-        fake.released.set()
-        assert is_down.wait(5)
-        soon = failure_of(made)
-        seconds[0] = 61.0
-        late = failure_of(made)
-        is_over.set()
-
-    assert isinstance(before, Workloads)
-    assert (soon.kind, soon.partial) == ("bad_answer", before)
-    assert late.partial is None
-
-
-def test_no_credential_says_how_to_give_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without service account and kubeconfig the source is `absent` and says what to do."""
-    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
-    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
-    with source("") as made:
-        error = failure_of(made)
-
-    assert error.kind == "absent"
-    assert f"or a kubeconfig at {tmp_path / 'none'}, found neither" in str(error)
-    assert "kubernetes.enabled: false" in str(error)
+    assert {selector for path, selector, _ in asked(fake) if path == "/api/v1/pods"} == selectors
+    assert workloads.loads is None
 
 
-@pytest.mark.parametrize("text", [pytest.param("a: [", id="not YAML"), pytest.param("{}", id="an empty kubeconfig")])
-def test_unusable_kubeconfig(tmp_path: Path, text: str) -> None:
-    """A kubeconfig that cannot be used is said to be so; the thread lives on."""
-    path = tmp_path / "kubeconfig"
-    path.write_text(text)
-    with source(str(path)) as made:
-        error = failure_of(made)
+def test_pool_by_lanes_finds_what_carries_no_label(fake: FakeApiServer, kubeconfig: str) -> None:
+    """A Deployment and a bare pod that are named in the configuration are of the pool."""
+    fake.pods.append(pod("bare"))
+    with source(config_of(kubeconfig, pools=(Pool(name="p", lanes=("web", "vllm/bare")),))) as made:
+        workloads = read(made)
 
-    assert "expected a usable credential, found: " in str(error)
+    assert [(one.name, one.lane) for one in workloads.pods] == [("bare", "bare")]
+    assert [one.name for one in workloads.controllers] == ["web"]
 
 
-def test_stop_returns_within_a_second(fake: FakeApiServer, kubeconfig: str) -> None:
-    """However silent the server is, the exit does not wait for it."""
-    with source(kubeconfig) as made:
-        asyncio.run(made.read())
-        while len(fake.watches_asked) < 2:
-            time.sleep(0.005)
-        began = time.monotonic()
-        made.stop()
+@pytest.mark.parametrize(
+    ("resource", "fails"),
+    [
+        pytest.param("pods", 0, id="pods"),
+        pytest.param("statefulsets", 0, id="StatefulSets"),
+        pytest.param("nodes", 1, id="nodes, which only a ClusterRole gives"),
+        pytest.param("daemonsets", 1, id="DaemonSets"),
+        pytest.param("events", 2, id="events"),
+    ],
+)
+def test_right_that_is_missing_costs_its_source_only(
+    fake: FakeApiServer, kubeconfig: str, resource: str, fails: int
+) -> None:
+    """One source is forbidden and says so by the path; the others do not notice."""
+    fake.refusals[resource] = refuse(FORBIDDEN)
+    with running(config_of(kubeconfig)) as sources:
+        watchers: tuple[Following[Any], ...] = sources
+        error = failure_of(watchers[fails])
+        others = [read(made) for place, made in enumerate(watchers) if place != fails]
 
-    assert time.monotonic() - began < 1.0
-    assert not [one for one in threading.enumerate() if one.name.startswith("reflector")]
+    assert (error.kind, error.partial, len(others)) == ("forbidden", None, 2)
+    assert resource in str(error)
 
 
 def test_module_does_not_import_the_package() -> None:
