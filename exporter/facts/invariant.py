@@ -1,159 +1,139 @@
-"""Whether exactly one GPU LLM of a pool runs, in which state the pool is since when, and what breaks it.
+"""Whether exactly one GPU LLM runs on each unit of a pool, in which state the unit is since when, and what breaks it.
 
 Raw truth and tolerance are kept apart: `is_ok` is what holds now, `switching` is why it may be wrong for a while.
+A watcher that begins remembers nothing: a unit that it first sees without a pod is `none`, whatever was ordered before.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from exporter.cluster import Controller, Pod, Workloads
-from exporter.config_cluster import Pool
-from exporter.gpu_resource import is_gpu_resource
+from exporter.facts import violators
+from exporter.facts.case import Case, Scene, open_case
+from exporter.facts.roll import Plan, Roll
+from exporter.facts.sight import PodKey
+from exporter.facts.units import Unit, units_of
+from exporter.facts.violators import Violations
 
-STATES: Final = ("steady", "switching", "none", "many", "unknown")
-VIOLATIONS: Final = (
-    "none",
-    "multiple",
-    "pending_behind_active",
-    "insufficient_gpu",
-    "unexpected_admission",
-    "crash_loop",
-)
-PHASES: Final = ("running", "pending", "failed", "succeeded", "terminating")
+STATES: Final = ("steady", "switching", "none", "many", "split", "unknown")
 
-# A planned switch parks a lane, raises another and loads its model: minutes in which no count is right.
-SWITCH_GRACE_SECONDS: Final = 600.0
-_INSUFFICIENT: Final = "Unschedulable: Insufficient "
-
-
-Plan = tuple[tuple[str, str, int, int], ...]
-"""Namespace, name, replicas and generation of every Deployment: it changes when somebody orders something."""
+# Between an order and the end of the pod that it ends the pool is steady still. Where a pool is rolled unit by unit,
+# the last one is reached as late as a switch may take.
+_ORDER_SECONDS: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LaneCount:
-    """The pods of one lane by phase; `desired` is None where no Deployment made them."""
+class Memory:
+    """What one verdict hands to the next."""
 
-    namespace: str = ""
-    lane: str
-    phases: Mapping[str, int]
-    desired: int | None
-    ready: int
-    restarts: int
+    plan: Plan | None = None  # what was asked for when it was seen last
+    ordered_at: float | None = None  # when that was seen to change; None: not since the last completed switch
+    steady_at: float | None = None  # when the unit was seen steady last
+    runner: PodKey | None = None  # who ran then
+    homes: frozenset[str] = frozenset()
+    switches: int = 0
+    switch_seconds: float | None = None  # that the last completed one took, from steady to steady
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitVerdict:
+    """What is true of one unit now; `is_ok` is None while it cannot be known, `violations` while nothing is seen."""
+
+    unit: str
+    state: str
+    since: float
+    is_ok: bool | None
+    violations: Violations | None = None
+    memory: Memory = Memory()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolVerdict:
-    """What is true of one pool now; `is_ok` is None while it cannot be known."""
+    """The verdicts on the units of a pool; `violations` are those that no unit can be named for."""
 
     pool: str
-    state: str
-    since: float
-    is_ok: bool | None
-    violations: tuple[str, ...] = ()
-    lanes: tuple[LaneCount, ...] = ()
-    steady_at: float | None = None  # when it was seen steady last
-    steady_plan: Plan = ()  # what was asked for then; a switch is a departure from it that somebody ordered
+    units: Mapping[str, UnitVerdict] = field(default_factory=dict)
+    violations: Violations | None = None
 
 
-def judge_pool(pool: Pool, workloads: Workloads | None, before: PoolVerdict | None, now: float) -> PoolVerdict:
-    """Return the verdict on `pool`, given the verdict before this one."""
-    before = before or PoolVerdict(pool=pool.name, state="", since=now, is_ok=None)
-    if workloads is None:
-        blind = PoolVerdict(pool=pool.name, state="unknown", since=_since(before, "unknown", now), is_ok=None)
-        return replace(blind, steady_at=before.steady_at, steady_plan=before.steady_plan)
-    pods = [pod for pod in workloads.pods if _carries(pod.labels, pool)]
-    deployments = [one for one in workloads.controllers if _carries(one.labels, pool)]
-    lanes, plan = _count_lanes(pods, deployments), _plan(deployments)
-    is_steady = _is_steady(lanes)
-    state = "steady" if is_steady else _broken_state(lanes, plan, before, now)
+def judge_pool(scene: Scene, before: PoolVerdict | None) -> PoolVerdict:
+    """Return the verdict on a pool, given the verdict before this one."""
+    past = before.units if before else {}
+    homes = {name: one.memory.homes for name, one in past.items()}
+    units = units_of(scene.pool, scene.roll, scene.sight, homes)
     return PoolVerdict(
-        pool=pool.name,
+        pool=scene.pool.name,
+        units={unit.name: _judge(scene, unit, past.get(unit.name)) for unit in units},
+        violations=_pool_wide(scene, scene.roll) if scene.roll else None,
+    )
+
+
+def _pool_wide(scene: Scene, roll: Roll) -> Violations:
+    return violators.judge_pool_wide(open_case(scene, roll, Unit(pods=roll.pods)))
+
+
+def _judge(scene: Scene, unit: Unit, before: UnitVerdict | None) -> UnitVerdict:
+    memory = before.memory if before else Memory()
+    memory = replace(memory, homes=unit.homes)
+    if scene.roll is None or not unit.is_known:
+        return _verdict(unit, "unknown", memory, before=before, now=scene.now)
+    memory = _with_plan(memory, scene.roll.plan, scene.now)
+    case = open_case(scene, scene.roll, unit, runner_before=memory.runner)
+    found = violators.judge(case)
+    state = _state(case, found, memory)
+    if state == "steady":
+        memory = _steady(memory, case)
+    return replace(_verdict(unit, state, memory, before=before, now=scene.now), violations=found)
+
+
+def _verdict(unit: Unit, state: str, memory: Memory, *, before: UnitVerdict | None, now: float) -> UnitVerdict:
+    return UnitVerdict(
+        unit=unit.name,
         state=state,
-        since=_since(before, state, now),
-        is_ok=is_steady,
-        violations=_violations(pods, lanes),
-        lanes=lanes,
-        steady_at=now if is_steady else before.steady_at,
-        steady_plan=plan if is_steady else before.steady_plan,
+        since=before.since if before and before.state == state else now,
+        is_ok=None if state == "unknown" else state == "steady",
+        memory=memory,
     )
 
 
-def _broken_state(lanes: Sequence[LaneCount], plan: Plan, before: PoolVerdict, now: float) -> str:
-    """Return why there is not exactly one: a switch that was ordered and is young, or none, or many."""
-    is_young = before.steady_at is not None and now - before.steady_at < SWITCH_GRACE_SECONDS
-    # a pod that is lost while nobody ordered anything is an outage from its first second
-    if is_young and plan != before.steady_plan and _wants_at_most_one(lanes):
+def _state(case: Case, found: Violations, memory: Memory) -> str:
+    if case.may_run and not case.heard:
+        return "unknown"  # what the API server calls running is its kubelet's last word
+    if len(case.running) == 1 and not case.pending and "split" not in found:
+        return "steady"
+    if _is_ordered(case, memory) and _is_young(case, memory) and _wants_at_most_one(case):
         return "switching"
-    return "many" if _total(lanes, "running") else "none"  # one that runs before a pending one: both want the card
+    if "split" in found:
+        return "split"
+    return "many" if case.running else "none"  # one that runs before a pending one: both want the card
 
 
-def _plan(deployments: Iterable[Controller]) -> Plan:
-    return tuple(sorted((one.namespace, one.name, one.desired_replicas, one.generation) for one in deployments))
-
-
-def _is_steady(lanes: Sequence[LaneCount]) -> bool:
-    return _total(lanes, "running") == 1 and _total(lanes, "pending") == 0
-
-
-def _wants_at_most_one(lanes: Iterable[LaneCount]) -> bool:
-    return sum(lane.desired or 0 for lane in lanes) <= 1
-
-
-def _since(before: PoolVerdict, state: str, now: float) -> float:
-    return before.since if before.state == state else now
-
-
-def _violations(pods: Sequence[Pod], lanes: Sequence[LaneCount]) -> tuple[str, ...]:
-    """Return the reasons that hold; a rejected pod counts only while nothing runs, for its corpse stays for days."""
-    running, pending = _total(lanes, "running"), _total(lanes, "pending")
-    holds = {
-        "none": running == 0,
-        "multiple": running > 1,
-        "pending_behind_active": running > 0 and pending > 0,
-        "insufficient_gpu": any(_lacks_gpu(pod) for pod in pods),
-        "unexpected_admission": running == 0 and any(pod.reason == "UnexpectedAdmissionError" for pod in pods),
-        "crash_loop": any(pod.reason == "CrashLoopBackOff" and not pod.is_terminating for pod in pods),
-    }
-    return tuple(reason for reason in VIOLATIONS if holds[reason])
-
-
-def _lacks_gpu(pod: Pod) -> bool:
-    if _phase(pod) != "pending" or not pod.reason.startswith(_INSUFFICIENT):
+def _is_ordered(case: Case, memory: Memory) -> bool:
+    """Whether somebody ordered this; a pod that is lost by itself is an outage from its first second."""
+    if memory.ordered_at is None or memory.steady_at is None:
         return False
-    return any(is_gpu_resource(name) for name in pod.reason.removeprefix(_INSUFFICIENT).split(", "))
+    lag = _ORDER_SECONDS if case.pool.each == "pool" else case.pool.switch_seconds
+    return memory.ordered_at > memory.steady_at - lag
 
 
-def _count_lanes(pods: Sequence[Pod], deployments: Sequence[Controller]) -> tuple[LaneCount, ...]:
-    desired = {(one.namespace, one.name): one.desired_replicas for one in deployments}
-    names = sorted({*desired, *((pod.namespace, pod.lane) for pod in pods)})
-    return tuple(
-        _count(name, [pod for pod in pods if (pod.namespace, pod.lane) == name], desired.get(name)) for name in names
-    )
+def _is_young(case: Case, memory: Memory) -> bool:
+    return memory.steady_at is not None and case.now - memory.steady_at < case.pool.switch_seconds
 
 
-def _count(lane: tuple[str, str], pods: Sequence[Pod], desired: int | None) -> LaneCount:
-    found = Counter(_phase(pod) for pod in pods)
-    return LaneCount(
-        namespace=lane[0],
-        lane=lane[1],
-        phases={phase: found[phase] for phase in PHASES},
-        desired=desired,
-        ready=sum(pod.is_ready and _phase(pod) == "running" for pod in pods),
-        restarts=sum(pod.restarts for pod in pods),
-    )
+def _wants_at_most_one(case: Case) -> bool:
+    """Whether what was ordered can end well: of a pool that is rolled unit by unit its controllers say nothing."""
+    return case.roll.desired <= 1 if case.pool.each == "pool" else len(case.running) <= 1
 
 
-def _phase(pod: Pod) -> str:
-    """Return one of `PHASES`, or `unknown`, which is none of them: the node of that pod is lost."""
-    return "terminating" if pod.is_terminating else pod.phase.lower()
+def _with_plan(memory: Memory, plan: Plan, now: float) -> Memory:
+    is_changed = memory.plan is not None and memory.plan != plan
+    return replace(memory, plan=plan, ordered_at=now if is_changed else memory.ordered_at)
 
 
-def _total(lanes: Iterable[LaneCount], phase: str) -> int:
-    return sum(lane.phases[phase] for lane in lanes)
-
-
-def _carries(labels: Mapping[str, str], pool: Pool) -> bool:
-    return all(labels.get(name) == value for name, value in pool.labels.items())
+def _steady(memory: Memory, case: Case) -> Memory:
+    """Return what is remembered of a steady unit; another pod than before, by order, completes a switch."""
+    runner = (case.running[0].namespace, case.running[0].name)
+    steady = replace(memory, steady_at=case.now, runner=runner)
+    if memory.steady_at is None or runner == memory.runner or not _is_ordered(case, memory):
+        return steady
+    return replace(steady, ordered_at=None, switches=memory.switches + 1, switch_seconds=case.now - memory.steady_at)
