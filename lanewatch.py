@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 import click
 
 from exporter.errors import ConfigError, ListenError
+from exporter.sources.simulated_scenarios import SCENARIOS
 
 if TYPE_CHECKING:
     from exporter.config import Config
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 _USAGE_ERROR: Final = 2
 _ADDRESS: Final = "0.0.0.0:19840"
-_SCENARIOS: Final = ("healthy", "switch", "dead-backend", "xid79", "two-lanes")
 _DEMO: Final = """\
 Lanewatch demo, scenario {scenario}. Everything below is simulated: no card, no cluster, no model.
 
@@ -30,7 +30,7 @@ Lanewatch demo, scenario {scenario}. Everything below is simulated: no card, no 
   probe     {probe}
 
 Look at: is exactly one lane active, who owns the card's memory, what the aliases' root cause is.
-Other scenarios: healthy, switch, dead-backend, xid79, two-lanes (--scenario, or make demo SCENARIO=...).
+Other scenarios: {others} (--scenario, or make demo SCENARIO=...).
 Ctrl-C ends it.
 """
 _log = logging.getLogger("lanewatch")
@@ -90,7 +90,7 @@ def serve(**options: Any) -> None:  # noqa: ANN401  # what the options above say
 
 
 @main.command()
-@_option("--scenario", "scenario", type=click.Choice(_SCENARIOS), default="healthy", show_default=True)
+@_option("--scenario", "scenario", type=click.Choice(tuple(SCENARIOS)), default="healthy", show_default=True)
 @_serving_options
 def demo(scenario: str, **options: Any) -> None:  # noqa: ANN401  # what the options above say
     """Play the reference node, simulated: no card, no cluster, no network; the rest is the real thing."""
@@ -177,17 +177,19 @@ async def _serve(config: "Config", options: dict[str, Any]) -> None:
             from probes.wiring import wire_probes  # noqa: PLC0415  # a node agent probes nothing
 
             parts |= wire_probes(config)
-        await wiring.run(parts, Snapshot(node=node_name(config)), _identity(options), _listen(options), _announce)
+        first = Snapshot(node=node_name(config), monitors=config.kubelet.monitors)
+        await wiring.run(parts, first, _identity(options), _listen(options), _announce)
 
 
 async def _demo(scenario: str, config: "Config", options: dict[str, Any]) -> None:
     from exporter import wiring  # noqa: PLC0415
     from exporter.snapshot import Snapshot  # noqa: PLC0415
-    from exporter.sources.simulated import NODE  # noqa: PLC0415
+    from exporter.sources.simulated_stage import NODE  # noqa: PLC0415
     from probes.demo import demo_wiring  # noqa: PLC0415
 
     def announce(url: str) -> None:
-        click.echo(_DEMO.format(url=url.replace("0.0.0.0", "127.0.0.1"), scenario=scenario, probe=probe))
+        others = ", ".join(name for name in SCENARIOS if name != scenario)
+        click.echo(_DEMO.format(url=url.replace("0.0.0.0", "127.0.0.1"), scenario=scenario, others=others, probe=probe))
 
     async with demo_wiring(scenario, config, options["role"]) as (parts, probe):
         first = Snapshot(node=config.node or NODE, is_simulated=True)

@@ -457,14 +457,16 @@ GPU_OWNERSHIP = _gauge(
     "1 for the state of this card's ownership: owned, shared (several containers own it), idle_owned (owned, memory "
     "held, and quiet for minutes), allocated_no_process (given away, and nothing runs on it), process_no_allocation "
     "(a pod uses it that was not given it), host_process (a process of no pod uses it), orphan (memory in use that no "
-    "living process owns), unallocated, unknown (the kubelet could not be asked).",
+    "living process is known to own), unallocated, unknown (the kubelet could not be asked, or what it gave away or "
+    "what the card holds cannot be told).",
     *_DEVICE,
     "state",
 )
-GPU_OWNED_IDLE = _card_counter(
-    "owned_idle_seconds",
+GPU_OWNED_IDLE = _counter(
+    "gpu_owned_idle_seconds",
     "Seconds in which the card was owned, its memory held, and no work ran on it. Its rate is the share of time paid "
     "for nothing; a lane that nobody asks is idle too.",
+    *_DEVICE,
 )
 GPU_CLAIM_INFO = _info(
     "gpu_claim",
@@ -577,10 +579,17 @@ POOL_INVARIANT_OK = _gauge(
     "1 while exactly one GPU LLM pod runs and none is pending, 0 while not; absent while it cannot be known.",
     *_POOL,
 )
-POOL_VIOLATION = _gauge("pool_violation", "1 for each reason that breaks the pool's invariant now.", *_POOL, "reason")
+POOL_VIOLATION = _gauge(
+    "pool_violation",
+    "1 for each reason that breaks the pool's invariant now. Of a unit that is a node or a card only those that hold "
+    "are there; a pod that waits without a node is of no unit, and told with an empty one.",
+    *_POOL,
+    "reason",
+)
 POOL_VIOLATOR_INFO = _info(
     "pool_violator",
-    "Who breaks the invariant and how, always 1: a pod, a Deployment, or a process of the node where kind says so.",
+    "Who breaks the invariant and how, always 1: kind is Pod, Deployment, StatefulSet, Process (of the node), Card or "
+    "Node. At most ten for each reason.",
     *_POOL,
     "reason",
     "kind",
@@ -683,9 +692,30 @@ LANE_REQUEST_DRIFT = _gauge(
     "node",
     "resource",
 )
+NODE_CARD_NODES = _gauge(
+    "node_card_nodes",
+    "GPU nodes by the verdict about each fact: agree, disagree, unknown. Every node counts, also one that has no "
+    "series in node_card_agreement.",
+    "fact",
+    "state",
+)
+NODE_BASELINE_NODES = _gauge(
+    "node_baseline_nodes",
+    "GPU nodes by the verdict of each check: passed, failed, unknown. Every node counts, also one that has no series "
+    "in node_baseline.",
+    "check",
+    "verdict",
+)
+NODES_LEFT_OUT = _gauge(
+    "nodes_left_out",
+    "GPU nodes (of a family of lanes: lanes) without series in this family, for the fleet is larger than its budget. "
+    "What disagrees, fails, is silent or changed last comes first, and nodes that host a lane.",
+    "family",
+)
 AGENT_UP = _gauge(
     "agent_up",
-    "Whether the agent of a node that hosts a lane answered the watcher. 0: the watcher knows nothing of its cards.",
+    "Whether the agent of a node that hosts a lane, or hosted one, answered the watcher. 0: the watcher knows nothing "
+    "of its cards, or soon will not.",
     "node",
 )
 

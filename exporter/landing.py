@@ -4,7 +4,7 @@ It is drawn from the same families that a scrape gets, so the page and the metri
 came from outside is escaped; nothing is fetched from anywhere.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from html import escape
@@ -13,6 +13,7 @@ from typing import Final
 
 from exporter import catalogue as c
 from exporter.exposition import Page
+from exporter.facts.violators import VIOLATIONS
 from exporter.metric import Family, Metric
 from exporter.snapshot import SourceState
 
@@ -24,8 +25,12 @@ _OFF: Final = {
     "cards": "No card is known. The sources below say why.",
 }
 _NOTHING: Final = "&ndash;"
+_UNITS_SHOWN: Final = 100  # of all pools
 _GOOD: Final = frozenset({"ok", "none", "steady", "owned", "shared", "unallocated"})
-_QUIET: Final = frozenset({"unknown", "switching", "slow", "fallback", "skipped_busy"})
+_GOOD_POOL: Final = frozenset({"steady"})  # of an alias's cause `none` is good, of a pool's lanes it is an outage
+_QUIET: Final = frozenset(
+    {"unknown", "switching", "slow", "fallback", "skipped_busy", "idle_owned", "allocated_no_process"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,20 +111,41 @@ def _served(labels: Mapping[str, str]) -> str:
 
 
 def _pools(rows: _Rows) -> Iterator[list[str]]:
-    for labels, _ in rows.of(c.POOL_STATE_SINCE):
-        pool = labels["pool"]
-        violations = [one["reason"] for one, value in rows.of(c.POOL_VIOLATION, pool=pool) if value]
-        lanes = [
-            f"{_text(one['lane'] or 'no lane')} {value:g} {_text(one['phase'])}"
-            for one, value in rows.of(c.LANE_PODS, pool=pool)
-            if value
-        ]
+    """Yield a row for each unit of a pool, what is wrong first, as many as a person reads."""
+    broken, lanes = _grouped(_violations(rows)), _grouped(_lanes(rows))
+    units = {(one["pool"], one["unit"]): one["state"] for one, value in rows.of(c.POOL_STATE) if value}
+    for (pool, unit), state in sorted(units.items(), key=lambda item: (item[1] == "steady", item))[:_UNITS_SHOWN]:
+        of_the_pool = broken.get((pool, ""), ()) if unit else ()
         yield [
-            _text(pool),
-            _light(rows.state(c.POOL_STATE, "state", pool=pool)),
-            _text(", ".join(violations)) or _NOTHING,
-            "<br>".join(lanes) or "no pod",
+            _text(pool) + (f" <small>{_text(unit)}</small>" if unit else ""),
+            _light(state, _GOOD_POOL),
+            "<br>".join((*broken.get((pool, unit), ()), *of_the_pool)) or _NOTHING,
+            "<br>".join(lanes.get((pool, ""), ())) or "no pod",
         ]
+
+
+def _violations(rows: _Rows) -> Iterator[tuple[tuple[str, str], str]]:
+    """Yield each reason that holds with who is to blame, by pool and unit, what explains most first."""
+    blamed: dict[tuple[str, str, str], list[str]] = {}
+    for one, _ in rows.of(c.POOL_VIOLATOR_INFO):
+        blamed.setdefault((one["pool"], one["unit"], one["reason"]), []).append(_text(one["violator"]))
+    held = (one for one, value in rows.of(c.POOL_VIOLATION) if value)
+    for one in sorted(held, key=lambda one: VIOLATIONS.index(one["reason"])):
+        who = ", ".join(blamed.get((one["pool"], one["unit"], one["reason"]), ()))
+        yield (one["pool"], one["unit"]), _text(one["reason"]) + (f" <small>{who}</small>" if who else "")
+
+
+def _lanes(rows: _Rows) -> Iterator[tuple[tuple[str, str], str]]:
+    for one, value in rows.of(c.LANE_PODS):
+        if value:
+            yield (one["pool"], ""), f"{_text(one['lane'] or 'no lane')} {value:g} {_text(one['phase'])}"
+
+
+def _grouped(told: Iterable[tuple[tuple[str, str], str]]) -> Mapping[tuple[str, str], list[str]]:
+    groups: dict[tuple[str, str], list[str]] = {}
+    for key, text in told:
+        groups.setdefault(key, []).append(text)
+    return groups
 
 
 def _cards(rows: _Rows) -> Iterator[list[str]]:
@@ -172,8 +198,8 @@ def _section(title: str, otherwise: str, heads: Iterable[str], rows: Iterable[li
     return f"<section><h2>{title}</h2>{table}</section>"
 
 
-def _light(word: str) -> str:
-    kind = "good" if word in _GOOD else "quiet" if word in _QUIET or not word else "bad"
+def _light(word: str, good: Collection[str] = _GOOD) -> str:
+    kind = "good" if word in good else "quiet" if word in _QUIET or not word else "bad"
     return f"<span class={kind}>{_text(word or 'unknown')}</span>"
 
 

@@ -57,7 +57,7 @@ class Metric:
         inner = ",".join(_matcher(label, value) for label, value in sorted(matchers.items()))
         return f"{self.name}{{{inner}}}" if inner else self.name
 
-    def sample(self, value: float, **labels: str) -> Sample:
+    def sample(self, value: float, /, **labels: str) -> Sample:
         """Return one sample; every label must be given, none that the metric does not have."""
         self._refuse_unknown(labels)
         if len(labels) != len(self.labels):

@@ -8,19 +8,24 @@ import contextlib
 import signal
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from exporter import catalogue as c
-from exporter.cluster import Workloads
+from exporter.cluster import Dra, Events, Nodes, Workloads
 from exporter.collectors import devices, sources
 from exporter.collectors.disagreement import DisagreementCollector
+from exporter.collectors.headroom import HeadroomCollector
+from exporter.collectors.lane_events import LaneEventCollector
 from exporter.collectors.lanes import LaneCollector
+from exporter.collectors.nodes import NodeCollector
+from exporter.collectors.ownership import OwnershipCollector, collect_claims
 from exporter.collectors.presence import PresenceCollector
 from exporter.collectors.processes import ProcessCollector
+from exporter.collectors.starts import StartCollector
 from exporter.collectors.xids import XidCollector
-from exporter.config import Config, Role
+from exporter.config import Config, Role, node_name
 from exporter.exposition import Collector, Exposition, Select, as_it_is
 from exporter.facts import attribution, xid
 from exporter.facts.chosen import choose
@@ -29,11 +34,11 @@ from exporter.metric import Family
 from exporter.poll import Part, Poller, Schedule, Source
 from exporter.server import Listen
 from exporter.service import PageKeeper, Service
-from exporter.snapshot import Allocations, Gpus, KernelLog, PciBus, Processes, Snapshot
+from exporter.snapshot import Agents, Allocations, Gpus, KernelLog, PciBus, Processes, Snapshot
 
 if TYPE_CHECKING:
     from exporter.sources.nvml_reader import NvmlReader
-    from exporter.sources.simulated import Stagehand
+    from exporter.sources.simulated_moment import Stagehand
     from exporter.xid_store import Kept, XidStore
 
 _SLOTS: Final = {  # source -> field of the snapshot
@@ -54,6 +59,8 @@ _SLOTS: Final = {  # source -> field of the snapshot
 _INSTANT: Final = 1.0  # seconds between two looks at a source that only reads its own memory
 _DEADLINE: Final = 5.0
 _BUS_INTERVAL: Final = 30.0
+_CLAIMS_INTERVAL: Final = 5.0  # a cluster without DRA has an error each time
+_KUBELET_RETRY: Final = 4.0  # ownership is back within 5 s after a kubelet that restarts
 
 
 Follower = Callable[[Callable[[], Snapshot]], None]
@@ -88,12 +95,13 @@ async def wire_sources(config: Config, role: Role, stack: contextlib.AsyncExitSt
         wiring |= await _wire_node(config, stack)
     if role != "node":
         wiring |= await _wire_cluster(config, stack)
+        wiring |= _wire_fleet(config) | _wire_agents(config, role, stack)
     return wiring
 
 
 def wire_simulated(config: Config, role: Role, hand: "Stagehand") -> Wiring:
     """Return the simulated sources of a role."""
-    from exporter.sources.simulated import SimulatedCluster, SimulatedGpus, SimulatedKubelet  # noqa: PLC0415
+    from exporter.sources.simulated import SimulatedGpus, SimulatedKubelet  # noqa: PLC0415
     from exporter.sources.simulated_processes import SimulatedProcesses  # noqa: PLC0415
 
     wiring = Wiring(collectors={"sources": sources.collect})
@@ -109,14 +117,26 @@ def wire_simulated(config: Config, role: Role, hand: "Stagehand") -> Wiring:
                 "presence": PresenceCollector(config.presence.expected_gpus).collect,
                 "processes": ProcessCollector(config.processes.top).collect,
                 "devices": devices.collect,
+                "ownership": OwnershipCollector().collect,
             },
         )
     if role != "node":
-        wiring |= Wiring(
-            schedules=(_schedule("kubernetes", SimulatedCluster(hand), Workloads),),
-            collectors={"lanes": LaneCollector(config.pools).collect},
-        )
+        wiring |= _wire_simulated_cluster(config, hand) | _wire_lanes(config) | _wire_fleet(config)
     return wiring
+
+
+def _wire_simulated_cluster(config: Config, hand: "Stagehand") -> Wiring:
+    from exporter.sources import simulated_cluster as cluster  # noqa: PLC0415
+    from exporter.sources.simulated_stage import NODE  # noqa: PLC0415
+
+    node = config.node or NODE
+    return Wiring(
+        schedules=(
+            _schedule("kubernetes", cluster.SimulatedCluster(hand, partial(cluster.workloads, node=node)), Workloads),
+            _schedule("nodes", cluster.SimulatedCluster(hand, partial(cluster.nodes, node=node)), Nodes),
+            _schedule("events", cluster.SimulatedCluster(hand, cluster.events), Events),
+        )
+    )
 
 
 async def run(
@@ -144,12 +164,13 @@ async def _wire_node(config: Config, stack: contextlib.AsyncExitStack) -> Wiring
     if config.kubelet.enabled:
         from exporter.sources.podresources import PodResources  # noqa: PLC0415
 
-        kubelet = PodResources(config.kubelet.socket)
+        every = config.kubelet.interval_seconds
+        # whatever the kubelet last said is gone within two intervals, the reading that finds it out included
+        kubelet = PodResources(config.kubelet.socket, keep_seconds=2 * every - min(every, _KUBELET_RETRY))
         stack.push_async_callback(kubelet.close)
-        wiring |= Wiring(
-            schedules=(_schedule("podresources", kubelet, Allocations, every=config.kubelet.interval_seconds),)
-        )
-    return wiring
+        schedule = _schedule("podresources", kubelet, Allocations, every=every)
+        wiring |= Wiring(schedules=(replace(schedule, retry_seconds=_KUBELET_RETRY),))
+    return wiring | Wiring(collectors={"ownership": OwnershipCollector().collect})
 
 
 def _wire_processes(config: Config) -> Wiring:
@@ -226,6 +247,8 @@ def _wire_exporters(config: Config) -> Wiring:
         dcgm = _schedule("dcgm", Dcgm(config.dcgm.url), Gpus, every=config.dcgm.interval_seconds)
         both = {"devices": devices.collect, "disagreement": DisagreementCollector().collect}
         wiring |= Wiring(schedules=(dcgm,), collectors=both)
+    if config.dcgm is not None or config.xpum is not None:  # two views of the cards, which may differ
+        wiring |= Wiring(collectors={"nodes": NodeCollector(config.node_baseline).collect})
     if config.xpum is not None:
         from exporter.sources.xpum import Xpum  # noqa: PLC0415
 
@@ -235,14 +258,67 @@ def _wire_exporters(config: Config) -> Wiring:
 
 
 async def _wire_cluster(config: Config, stack: contextlib.AsyncExitStack) -> Wiring:
-    collectors: dict[str, Collector] = {"lanes": LaneCollector(config.pools).collect}
-    if not config.kubernetes.enabled:
-        return Wiring(collectors=collectors)
-    from exporter.sources.kubernetes import KubernetesSource  # noqa: PLC0415
+    wiring = _wire_lanes(config)
+    return wiring | _wire_kubernetes(config, stack) if config.kubernetes.enabled else wiring
 
-    source = KubernetesSource(config.kubernetes, config.pools)
-    stack.callback(source.stop)
-    return Wiring(schedules=(_schedule("kubernetes", source, Workloads),), collectors=collectors)
+
+def _wire_lanes(config: Config) -> Wiring:
+    """Wire what is concluded of the lanes: how they are, how they started, and what happened to them."""
+    return Wiring(
+        collectors={
+            "lanes": LaneCollector(config.pools, config.kubernetes.annotations).collect,
+            "starts": StartCollector(config.pools).collect,
+            "lane_events": LaneEventCollector(config.pools).collect,
+        }
+    )
+
+
+def _wire_kubernetes(config: Config, stack: contextlib.AsyncExitStack) -> Wiring:
+    """Wire what watches the API server: one way there, and for each source a standing of its own."""
+    from exporter.sources.claims import ClaimsSource  # noqa: PLC0415
+    from exporter.sources.following import api_of, stop_all  # noqa: PLC0415
+    from exporter.sources.kubernetes import EventsSource, KubernetesSource, NodesSource  # noqa: PLC0415
+
+    settings = config.kubernetes
+    api = api_of(settings)
+    workloads = KubernetesSource(config, api)
+    nodes = [NodesSource(config, api)] if settings.nodes else []
+    events = [EventsSource(config, api)] if settings.events else []
+    claims = [ClaimsSource(settings, api)] if settings.claims else []
+    for one in claims:
+        stack.callback(one.stop)
+    stack.callback(lambda: stop_all([workloads, *nodes, *events]))
+    return Wiring(
+        schedules=(
+            _schedule("kubernetes", workloads, Workloads),
+            *(_schedule("nodes", one, Nodes) for one in nodes),
+            *(_schedule("events", one, Events) for one in events),
+            *(_schedule("claims", one, Dra, every=_CLAIMS_INTERVAL) for one in claims),
+        ),
+        collectors={"claims": collect_claims},
+    )
+
+
+def _wire_fleet(config: Config) -> Wiring:
+    """Wire what is concluded of the nodes with GPUs."""
+    return Wiring(
+        collectors={
+            "nodes": NodeCollector(config.node_baseline, config.pools, config.agents).collect,
+            "headroom": HeadroomCollector(config.pools).collect,
+        }
+    )
+
+
+def _wire_agents(config: Config, role: Role, stack: contextlib.AsyncExitStack) -> Wiring:
+    """Wire the agents of other nodes; this node's own sources are nearer than its agent."""
+    settings = config.agents
+    if not settings.enabled or not (config.kubernetes.enabled or settings.urls):
+        return Wiring()
+    from exporter.sources.agents import AgentsSource  # noqa: PLC0415
+
+    source = AgentsSource(settings, config.pools, own=node_name(config) if role == "all" else "")
+    stack.push_async_callback(source.close)
+    return Wiring(schedules=(_schedule("agents", source, Agents),), followers=(source.follow,))
 
 
 def _schedule(name: str, source: Source, part: type[Part], *, every: float = _INSTANT) -> Schedule:

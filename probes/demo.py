@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from exporter.config import Alias, Config, Gateway, Lane, Role
-from exporter.sources.simulated import FAST, LANES, Stage, Stagehand
+from exporter.sources.simulated_moment import Stagehand
+from exporter.sources.simulated_stage import FAST, LANES, Stage
 from exporter.wiring import Wiring, wire_simulated
 from probes.secret import Secret
 from probes.simulated_gateway import SimulatedPath, SimulatedPlan, simulated_path
@@ -24,7 +25,7 @@ _log = logging.getLogger(__name__)
 async def demo_wiring(scenario: str, config: Config, role: Role) -> AsyncIterator[tuple[Wiring, str]]:
     """Run the simulated path of a scenario; gives what to serve, and what to tell the person who watches."""
     hand = Stagehand(scenario)
-    async with simulated_path(_plan(hand.stage)) as path:
+    async with simulated_path(_plan(hand.moment.stage)) as path:
         config = _pointed_at(path, config, hand)
         wiring = wire_simulated(config, role, hand)
         if role != "node":
@@ -65,9 +66,10 @@ async def _play(hand: Stagehand, path: SimulatedPath) -> None:
     """Follow the scenario for ever: start and stop lanes, move the aliases, say what happens."""
     before: Stage | None = None
     while True:
-        stage = hand.stage
+        moment = hand.moment
+        stage = moment.stage
         if stage is not before:
-            _log.info("simulated, %.0f s: %s", hand.elapsed_seconds, stage.says)
+            _log.info("simulated, %.0f s: %s", moment.elapsed, stage.says)
             await _set(path, stage)
             before = stage
         await asyncio.sleep(_LOOK_SECONDS)

@@ -131,12 +131,12 @@ def _refusal(path: SimulatedPath, request: web.Request, alias: str) -> web.Respo
 async def _serve(
     path: SimulatedPath, session: aiohttp.ClientSession, request: web.Request, body: dict[str, Any]
 ) -> web.StreamResponse:
-    """Ask the alias's lane, then its fallback; the first that takes the connection answers."""
+    """Ask the alias's lane, then its fallback; the first that begins to answer does so to its end."""
     for fallbacks, (alias, lane) in enumerate(path.choices(body["model"])):
         try:
             async with session.post(f"{lane.url}/v1/chat/completions", json=body, timeout=_limit(request)) as answer:
                 return await _relay(request, answer, _served_headers(request, alias, lane, fallbacks))
-        except aiohttp.ClientConnectorError:
+        except (aiohttp.ClientConnectorError, aiohttp.ServerDisconnectedError):
             continue
         except TimeoutError:
             message = "litellm.Timeout: APITimeoutError - Request timed out. Error_str: Request timed out."

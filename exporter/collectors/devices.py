@@ -5,7 +5,6 @@ from operator import attrgetter
 from typing import Final
 
 from exporter import catalogue as c
-from exporter.facts import ownership
 from exporter.metric import Family, Metric, Sample, one_hot
 from exporter.snapshot import UNAVAILABLE_REASONS, Device, Snapshot
 
@@ -75,7 +74,7 @@ _STATES: Final[tuple[tuple[Metric, str, tuple[str, ...], Callable[[Device], str]
 
 
 def collect(snapshot: Snapshot, _now: float) -> Iterator[Family]:
-    """Yield every family of the snapshot's devices, and of who owns them."""
+    """Yield every family of the snapshot's devices."""
     if snapshot.gpus is None:
         return
     devices = snapshot.gpus.devices
@@ -111,7 +110,6 @@ def collect(snapshot: Snapshot, _now: float) -> Iterator[Family]:
         for device in devices
         if device.parent_uuid
     )
-    yield from _ownership_families(snapshot)
 
 
 def _key(snapshot: Snapshot, device: Device) -> dict[str, str]:
@@ -144,27 +142,4 @@ def _link_families(snapshot: Snapshot, devices: Iterable[Device]) -> Iterator[Fa
         c.GPU_NVLINK_ERRORS.sample(count, **labels, kind=kind)
         for labels, link in links
         for kind, count in link.errors.items()
-    )
-
-
-def _ownership_families(snapshot: Snapshot) -> Iterator[Family]:
-    yield c.GPU_OWNER_INFO.of(
-        c.GPU_OWNER_INFO.sample(
-            1,
-            node=snapshot.node,
-            gpu_uuid=owner.gpu_uuid,
-            owner_namespace=owner.namespace,
-            owner_pod=owner.pod,
-            owner_container=owner.container,
-            lane=owner.lane,
-            source=owner.source,
-        )
-        for owner in ownership.owners(snapshot)
-    )
-    yield c.GPU_OWNERSHIP.of(
-        sample
-        for uuid, state in ownership.states(snapshot).items()
-        for sample in one_hot(
-            c.GPU_OWNERSHIP, ownership.STATES, state, label="state", node=snapshot.node, gpu_uuid=uuid
-        )
     )
