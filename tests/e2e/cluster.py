@@ -4,33 +4,28 @@ What a kubelet or a controller would write, a test writes through the status sub
 """
 
 import json
-import shutil
-import socket
 import ssl
 import subprocess
-import sys
-import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import httpx
 
+from e2e.processes import LOOPBACK, Command, Program, free_port, start
+from e2e.tools import tool
+from exporter.rights import RIGHTS, rules
+
 Object = Mapping[str, Any]
 _ADMIN_TOKEN: Final = "admin-token"  # noqa: S105  # of a server that lives as long as a test
 _READY_SECONDS: Final = 60.0
 _STOP_SECONDS: Final = 30.0
-_BUILD: Final = Path(__file__).parents[1] / "tools" / "build.py"
 _SERVER_OWNED: Final = (
     "uid",
     "resourceVersion",
     "creationTimestamp",
     "deletionTimestamp",
     "deletionGracePeriodSeconds",
-)
-_WATCHER_RULES: Final = (
-    {"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "watch"]},
-    {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["list", "watch"]},
 )
 
 
@@ -39,11 +34,11 @@ class Cluster:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.url = f"https://127.0.0.1:{_free_port()}"
+        self.url = f"https://{LOOPBACK}:{free_port()}"
         self.ca = folder / "certs" / "apiserver.crt"
-        self._etcd_url = f"http://127.0.0.1:{_free_port()}"
-        self._bin = _find_binaries()
-        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.key = folder / "sa.key"  # signs the tokens of service accounts
+        self._etcd_url = f"http://{LOOPBACK}:{free_port()}"
+        self._programs: dict[str, Program] = {}
 
     @property
     def kubeconfig(self) -> Path:
@@ -53,7 +48,7 @@ class Cluster:
     def start(self) -> None:
         """Start both and wait until they are ready."""
         self._write_credentials()
-        peer = f"http://127.0.0.1:{_free_port()}"
+        peer = f"http://{LOOPBACK}:{free_port()}"
         self._run(
             "etcd",
             f"--data-dir={self.folder / 'etcd'}",
@@ -68,29 +63,38 @@ class Cluster:
 
     def start_apiserver(self) -> None:
         """Start the API server alone, as after its restart."""
-        key = self.folder / "sa.key"
         issuer = "https://kubernetes.default.svc"
         self._run(
             "kube-apiserver",
             f"--etcd-servers={self._etcd_url}",
-            "--bind-address=127.0.0.1",
+            f"--bind-address={LOOPBACK}",
             f"--secure-port={self.url.rpartition(':')[2]}",
             f"--cert-dir={self.ca.parent}",
             "--service-cluster-ip-range=10.96.0.0/16",
             f"--service-account-issuer={issuer}",
-            f"--service-account-signing-key-file={key}",
-            f"--service-account-key-file={key}",
+            f"--service-account-signing-key-file={self.key}",
+            f"--service-account-key-file={self.key}",
             f"--api-audiences={issuer}",
             "--authorization-mode=RBAC",
             f"--token-auth-file={self.folder / 'tokens.csv'}",
             "--endpoint-reconciler-type=none",
             "--shutdown-watch-termination-grace-period=1s",  # without it, one open watch holds the exit up for a minute
         )
-        self._wait_until_ready()
+        try:
+            self._programs["kube-apiserver"].wait_until(self._is_ready, within=_READY_SECONDS)
+        except AssertionError:
+            self.stop()
+            raise
 
     def stop_apiserver(self) -> None:
         """Stop the API server alone."""
         self._end("kube-apiserver")
+
+    def compact(self) -> None:
+        """Make etcd forget every revision before this one, as it does every five minutes in a real cluster."""
+        status = _check(httpx.post(f"{self._etcd_url}/v3/maintenance/status", json={})).json()
+        body = {"revision": status["header"]["revision"], "physical": True}
+        _check(httpx.post(f"{self._etcd_url}/v3/kv/compaction", json=body))
 
     def stop(self) -> None:
         """Stop the API server, then etcd: the other way round it would hold its port for long."""
@@ -117,12 +121,31 @@ class Cluster:
 
     def patch_status(self, one: Object, status: Object) -> None:
         """Write the status of an object, as its kubelet or controller would."""
-        body = {"apiVersion": one["apiVersion"], "kind": one["kind"], "status": status}
+        said = {name: value for name, value in status.items() if name != "qosClass"}  # the server's own, of the spec
+        body = {"apiVersion": one["apiVersion"], "kind": one["kind"], "status": said}
         _check(self.request("PATCH", f"{_path(one)}/status?fieldManager=status&force=true", body))
 
     def delete(self, one: Object, *, grace_seconds: int = 0) -> None:
         """Delete an object, at once unless it has a grace: there is no kubelet to end it."""
         _check(self.request("DELETE", f"{_path(one)}?gracePeriodSeconds={grace_seconds}"))
+
+    def bind(self, pod: Object, node: str) -> None:
+        """Give a pod its node, as a scheduler would."""
+        target = {"apiVersion": "v1", "kind": "Node", "name": node}
+        names = {one: pod["metadata"][one] for one in ("namespace", "name")}  # no version: it may have gone on
+        binding = {"apiVersion": "v1", "kind": "Binding", "metadata": names, "target": target}
+        _check(self.request("POST", f"{_path(pod)}/binding", binding))
+
+    def is_refused(self, one: Object) -> bool:
+        """Whether admission would refuse to make this object; it is not made."""
+        where = _path(one).rpartition("/")[0]
+        return self.request("POST", f"{where}?dryRun=All", one).status_code in {403, 422}
+
+    def objects(self, path: str) -> list[dict[str, Any]]:
+        """Return the objects of a collection, whole."""
+        found: dict[str, Any] = _check(self.request("GET", path)).json()
+        named = {"apiVersion": found["apiVersion"], "kind": found["kind"].removesuffix("List")}
+        return [{**named, **one} for one in found["items"]]
 
     def account(self, namespace: str, name: str) -> str:
         """Return a token of a new service account that has no right."""
@@ -133,14 +156,20 @@ class Cluster:
         return token
 
     def grant_watcher(self, namespace: str, name: str) -> None:
-        """Let a service account list and watch pods and Deployments everywhere, and nothing else."""
+        """Let a service account list and watch everywhere what the watcher needs, and nothing else."""
+        self.grant(namespace, name, rules(RIGHTS))
+
+    def grant(self, namespace: str, name: str, rules: Iterable[Object], *, within: str = "") -> None:
+        """Give a service account these rights, and only these: in the namespace `within`, or everywhere."""
         group = "rbac.authorization.k8s.io"
-        role = {"apiVersion": f"{group}/v1", "kind": "ClusterRole", "metadata": {"name": name}, "rules": _WATCHER_RULES}
+        kind = "Role" if within else "ClusterRole"
+        where = {"namespace": within} if within else {}
+        role = {"apiVersion": f"{group}/v1", "kind": kind, "metadata": {"name": name, **where}, "rules": list(rules)}
         binding = {
             "apiVersion": f"{group}/v1",
-            "kind": "ClusterRoleBinding",
-            "metadata": {"name": name},
-            "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": name},
+            "kind": f"{kind}Binding",
+            "metadata": {"name": name, **where},
+            "roleRef": {"apiGroup": group, "kind": kind, "name": name},
             "subjects": [{"kind": "ServiceAccount", "namespace": namespace, "name": name}],
         }
         self.apply([role, binding])
@@ -159,22 +188,11 @@ class Cluster:
         return path
 
     def _write_credentials(self) -> None:
-        subprocess.run(["openssl", "genrsa", "-out", self.folder / "sa.key", "2048"], check=True, capture_output=True)
+        subprocess.run(["openssl", "genrsa", "-out", self.key, "2048"], check=True, capture_output=True)
         (self.folder / "tokens.csv").write_text(f'{_ADMIN_TOKEN},admin,admin-uid,"system:masters"\n')
 
     def _run(self, name: str, *flags: str) -> None:
-        with (self.folder / f"{name}.log").open("ab") as log:
-            self._processes[name] = subprocess.Popen([self._bin / name, *flags], stdout=log, stderr=log)
-
-    def _wait_until_ready(self) -> None:
-        deadline = time.monotonic() + _READY_SECONDS
-        while not self._is_ready():
-            for name, process in self._processes.items():
-                if process.poll() is not None or time.monotonic() > deadline:
-                    log = (self.folder / f"{name}.log").read_text(errors="replace")[-3000:]
-                    self.stop()
-                    raise RuntimeError(f"{name} is not ready; its log ends with:\n{log}")
-            time.sleep(0.05)
+        self._programs[name] = start(Command(name=name, line=[tool(name), *flags], directory=self.folder))
 
     def _is_ready(self) -> bool:
         try:
@@ -183,42 +201,23 @@ class Cluster:
             return False
 
     def _end(self, name: str) -> None:
-        process = self._processes.pop(name, None)
-        if process is None:
-            return
-        process.terminate()
-        try:
-            process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _find_binaries() -> Path:
-    """Return the folder of the pinned tools; one that is missing fails the test: `make tools` builds it."""
-    command = [sys.executable, str(_BUILD), "--print-bin"]
-    folder = Path(subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip())
-    missing = [name for name in ("etcd", "kube-apiserver") if shutil.which(name, path=str(folder)) is None]
-    if missing:
-        raise RuntimeError(f"expected {', '.join(missing)} in {folder}, found none; run: make tools")
-    return folder
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+        program = self._programs.pop(name, None)
+        if program is not None:
+            program.stop(within=_STOP_SECONDS)
 
 
 def _path(one: Object) -> str:
     group = one["apiVersion"]
     root = f"/apis/{group}" if "/" in group else f"/api/{group}"
-    kind = one["kind"].lower()
-    plural = f"{kind}es" if kind.endswith("s") else f"{kind}s"
     namespace = one["metadata"].get("namespace")
     where = f"/namespaces/{namespace}" if namespace else ""
-    return f"{root}{where}/{plural}/{one['metadata']['name']}"
+    return f"{root}{where}/{_plural(one['kind'].lower())}/{one['metadata']['name']}"
+
+
+def _plural(kind: str) -> str:
+    if kind.endswith("y"):
+        return f"{kind.removesuffix('y')}ies"
+    return f"{kind}es" if kind.endswith("s") else f"{kind}s"
 
 
 def _without_server_fields(one: Object) -> dict[str, Any]:

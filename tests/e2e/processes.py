@@ -58,11 +58,11 @@ class Program:
         """Return the end of the log."""
         return self.log.read_text(errors="replace")[-_TAIL:]
 
-    def stop(self) -> None:
+    def stop(self, *, within: float = _STOP_SECONDS) -> None:
         """Ask it to end, and force it after a while."""
         self.process.terminate()
         try:
-            self.process.wait(_STOP_SECONDS)
+            self.process.wait(within)
         except subprocess.TimeoutExpired:
             self.kill()
 

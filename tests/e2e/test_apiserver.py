@@ -10,15 +10,13 @@ import pytest
 import yaml
 
 from e2e.cluster import Cluster
-from exporter.cluster import Pod, Workloads
+from exporter.cluster import Workloads
+from exporter.config import Config
 from exporter.config_cluster import Kubernetes, Pool
 from exporter.errors import SourceError
-from exporter.facts.invariant import judge_pool
-from exporter.sources.apiserver import connect
+from exporter.sources.following import api_of
 from exporter.sources.kubernetes import KubernetesSource
 from exporter.sources.pace import Pace
-from exporter.sources.reflector import Collection, Reflector
-from exporter.sources.workloads import read_pod
 
 pytestmark = pytest.mark.real
 
@@ -42,7 +40,8 @@ def objects(name: str, namespace: str) -> list[dict[str, Any]]:
 def watching(cluster: Cluster, namespace: str, *, token: str = "") -> Iterator[KubernetesSource]:
     kubeconfig = cluster.kubeconfig_of(token) if token else cluster.kubeconfig
     pace = Pace(first_pause_seconds=0.1, longest_pause_seconds=0.5, forbidden_pause_seconds=0.5)
-    source = KubernetesSource(Kubernetes(kubeconfig=str(kubeconfig), namespaces=(namespace,)), [POOL], pace=pace)
+    config = Config(kubernetes=Kubernetes(kubeconfig=str(kubeconfig), namespaces=(namespace,)), pools=(POOL,))
+    source = KubernetesSource(config, api_of(config.kubernetes, pace))
     try:
         yield source
     finally:
@@ -69,62 +68,12 @@ def wait_for(check: Callable[[], bool], seconds: float = 15) -> None:
         time.sleep(0.02)
 
 
-def state_of(source: KubernetesSource) -> tuple[str, tuple[str, ...]]:
-    verdict = judge_pool(POOL, read(source), None, 0)
-    return verdict.state, verdict.violations
-
-
 @pytest.fixture
 def lanes(cluster: Cluster, request: pytest.FixtureRequest) -> str:
     """Return a namespace with the six reference lanes, of which one runs."""
     namespace = request.node.name.replace("_", "-")[:60]
     cluster.apply([RUNTIME_CLASS, *objects("lanes", namespace), *objects("pod-running-ready", namespace)])
     return str(namespace)
-
-
-def test_reference_lanes_are_steady(cluster: Cluster, lanes: str) -> None:
-    """The reference node, by a real server: six lanes, one pod, the invariant holds."""
-    with watching(cluster, lanes) as source:
-        workloads = read(source)
-
-    assert len(workloads.controllers) == 6
-    assert [(one.lane, one.phase, one.is_ready) for one in workloads.pods] == [
-        ("qwen36-35b-gguf-fast", "Running", True)
-    ]
-    assert judge_pool(POOL, workloads, None, 0).state == "steady"
-
-
-def test_changes_arrive_by_the_watch(cluster: Cluster, lanes: str) -> None:
-    """A second lane that waits for the card breaks the invariant; with it gone the pool is steady again."""
-    pending = objects("pod-pending-insufficient-gpu", lanes)
-    with watching(cluster, lanes) as source:
-        assert state_of(source) == ("steady", ())
-        cluster.apply(pending)
-        wait_for(lambda: state_of(source) == ("many", ("pending_behind_active", "insufficient_gpu")))
-        cluster.delete(pending[0])
-        wait_for(lambda: state_of(source) == ("steady", ()))
-
-
-def test_terminating_pod_does_not_run(cluster: Cluster, lanes: str) -> None:
-    """A pod that is told to go counts as terminating while its kubelet is silent."""
-    running = objects("pod-running-ready", lanes)[0]
-    with watching(cluster, lanes) as source:
-        cluster.delete(running, grace_seconds=30)
-        wait_for(lambda: [pod.is_terminating for pod in read(source).pods] == [True])
-        assert state_of(source) == ("none", ("none",))
-
-
-def test_list_and_watch_are_enough(cluster: Cluster, lanes: str) -> None:
-    """An account that may list and watch pods and Deployments, and nothing else, sees everything."""
-    token = cluster.account(lanes, "enough")
-    cluster.grant_watcher(lanes, "enough")
-    review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
-    me = cluster.request("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", review, token=token).json()
-
-    assert me["status"]["userInfo"]["username"] == f"system:serviceaccount:{lanes}:enough"
-    assert cluster.request("GET", f"/api/v1/namespaces/{lanes}/secrets", token=token).status_code == 403
-    with watching(cluster, lanes, token=token) as source:
-        wait_for(lambda: kind_of(source) == "works")  # a right may take a moment to be known
 
 
 def test_without_a_right_it_is_forbidden_until_granted(cluster: Cluster, lanes: str) -> None:
@@ -134,26 +83,6 @@ def test_without_a_right_it_is_forbidden_until_granted(cluster: Cluster, lanes: 
         assert kind_of(source) == "forbidden"
         cluster.grant_watcher(lanes, "later")
         wait_for(lambda: kind_of(source) == "works")
-
-
-def test_expired_version_lists_again(cluster: Cluster, lanes: str) -> None:
-    """A version from before the memory of a server that was restarted is answered by 410, and 410 by a new list."""
-    cluster.stop_apiserver()
-    cluster.start_apiserver()
-    pauses: list[float] = []
-    kubeconfig = str(cluster.kubeconfig)
-    collection = Collection(path=f"/api/v1/namespaces/{lanes}/pods", keep=read_pod)
-    reflector: Reflector[Pod] = Reflector(collection, lambda: connect(kubeconfig), Pace(pause=pauses.append))
-    reflector._version = "1"  # noqa: SLF001  # as after hours without contact
-    reflector.start()
-    try:
-        wait_for(lambda: reflector.standing.is_synced)
-    finally:
-        reflector.stop()
-
-    assert reflector.join(1.0)
-    assert pauses[0] < 2 * 0.8
-    assert len(reflector.records()) == 1
 
 
 def test_outlives_a_restart_of_the_server(cluster: Cluster, lanes: str) -> None:

@@ -22,6 +22,7 @@ from e2e.receiver import Receiver
 from e2e.tools import ROOT, tool
 from e2e.waiting import eventually
 from exporter import catalogue as c
+from exporter.rights import RIGHTS
 from fakes.kubelet import Answer, pod
 from fakes.nvml.build import build
 from fakes.nvml.scenario import MIB, Scenario, reference_node, rtx_pro_4000
@@ -157,11 +158,11 @@ def test_alias_fast_is_good(world: World) -> None:
     world.prometheus.eventually(c.ALIAS_ROOT_CAUSE.where(alias="fast", cause="none"), [1], within=SOON)
 
 
-def test_list_and_watch_of_two_kinds_are_enough(world: World) -> None:
+def test_the_rights_of_the_table_are_enough(world: World) -> None:
     """All sources work, with an account to which the API server refuses everything else."""
-    for source in ("nvml", "podresources", "kubernetes"):
+    for source in ("nvml", "podresources", *{right.source for right in RIGHTS}):
         world.prometheus.eventually(c.SOURCE_UP.where(source=source), [1], within=SOON)
-    refused = ("/api/v1/namespaces/vllm/secrets", "/api/v1/nodes", f"/api/v1/namespaces/vllm/pods/{FAST_POD}")
+    refused = ("/api/v1/namespaces/vllm/secrets", f"/api/v1/namespaces/vllm/pods/{FAST_POD}")
     statuses = [world.cluster.request("GET", path, token=world.token).status_code for path in refused]
     assert statuses == [403] * len(refused)
 
