@@ -21,7 +21,7 @@ $(STAMP): requirements-dev.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-demo: venv ## play the reference node on loopback: no card, no cluster (SCENARIO=healthy|switch|dead-backend|xid79|two-lanes)
+demo: venv ## play the reference node on loopback: no card, no cluster (SCENARIO=healthy|switch|dead-backend|xid79|two-lanes|surge-deadlock|intruder|mismatch)
 	$(BIN)/lanewatch demo --scenario $(SCENARIO) --web.listen-address $(LISTEN)
 
 serve: venv ## run the exporter on this machine

@@ -21,7 +21,7 @@ _MISSED_PROBES: Final = 3
 # exporter bounds that by its grace, after which the pool's own alert speaks as well.
 _OF_A_SWITCH: Final = "~allocation|backend_process|backend_work|lane_pod"
 _AT_THE_LANE: Final = f"{latest(ALIAS_ROOT_CAUSE.where(cause=_OF_A_SWITCH), (*WATCHER_PLACE, 'cause'))} == 1"
-_SWITCHING: Final = f"{latest(POOL_STATE.where(state='switching'), (*WATCHER_PLACE, 'pool', 'state'))} == 1"
+_SWITCHING: Final = f"{latest(POOL_STATE.where(state='switching'), (*WATCHER_PLACE, 'pool', 'unit', 'state'))} == 1"
 _EXPLAINED: Final = f"(\n{indent(_AT_THE_LANE)}\n  and ignoring (alias)\n{indent(_SWITCHING)}\n)"
 
 STALE: Final = (

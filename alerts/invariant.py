@@ -12,7 +12,8 @@ _BROKEN: Final = f"{latest(POOL_INVARIANT_OK.where(), WATCHER_PLACE, pick='min')
 _EXPLAINED: Final = f"{latest(POOL_STATE.where(state='~many|switching'), (*WATCHER_PLACE, 'state'))} == 1"
 # A machine without a cluster knows nothing of any pool for ever, and that is no failure.
 _KNOWN_WITHIN_A_DAY: Final = f"max without ({', '.join(WATCHER_PLACE)}) (last_over_time({POOL_INVARIANT_OK}[1d]))"
-_REASONS: Final = f"Reasons:{tell(POOL_VIOLATION, ['reason'], same='pool')}."
+_REASONS: Final = f"Reasons:{tell(POOL_VIOLATION, ['reason'], same='pool', part='unit')}."
+_POOL: Final = "{{ $labels.pool }}{{ with $labels.unit }} on {{ . }}{{ end }}"  # of a pool that is one unit, its name
 
 GROUP: Final = Group(
     name="lanewatch-invariant",
@@ -23,9 +24,9 @@ GROUP: Final = Group(
             for_="2m",
             severity="page",
             layer="lane",
-            summary="No GPU LLM serves, and no switch is under way",
+            summary="Not exactly one GPU LLM serves, and no switch is under way",
             description=(
-                "Pool {{ $labels.pool }} does not have exactly one running GPU LLM for 2 minutes, "
+                f"Pool {_POOL} does not have exactly one running GPU LLM for 2 minutes, "
                 f"and no switch explains it, or a switch never completed. {_REASONS}"
             ),
         ),
@@ -37,7 +38,7 @@ GROUP: Final = Group(
             layer="lane",
             summary="More than one GPU LLM wants the card",
             description=(
-                "Pool {{ $labels.pool }} has several GPU LLMs running or waiting for 2 minutes. "
+                f"Pool {_POOL} has several GPU LLMs running or waiting for 2 minutes. "
                 f"On one card one of them cannot start. {_REASONS}"
             ),
         ),
@@ -52,8 +53,8 @@ GROUP: Final = Group(
             layer="exporter",
             summary="It cannot be told whether a GPU LLM serves",
             description=(
-                "The state of pool {{ $labels.pool }} is unknown for 10 minutes, and it was known within the last day: "
-                "the API server cannot be asked. "
+                f"The state of pool {_POOL} is unknown for 10 minutes, and it was known within the last day: "
+                "the API server, or what the pool is judged by besides, cannot be asked, or the node is lost. "
                 "The pool's other alerts cannot fire."
             ),
         ),

@@ -27,13 +27,15 @@ def indent(text: str, by: int = 2) -> str:
     return "\n".join(" " * by + line for line in text.splitlines())
 
 
-def tell(metric: Metric, show: Sequence[str], *, same: str) -> str:
+def tell(metric: Metric, show: Sequence[str], *, same: str, part: str = "") -> str:
     """Return a template that names the series of `metric` whose `same` label is the alert's: an owner, a reason.
 
-    A look-up in the text cannot multiply the alert, as a join with several owners of one card would.
+    Where the alert may be about a `part`, what is said of that part and what is said of the whole is named. A look-up
+    in the text cannot multiply the alert, as a join with several owners of one card would.
     """
-    selector = metric.where(**{same: "%s"})
+    selector = metric.where(**{same: "%s"}, **({part: "~|%s"} if part else {}))
+    given = " ".join(f"$labels.{label}" for label in sorted({same, part} - {""}))
     shown = "/".join(f"{{{{ .Labels.{label} }}}}" for label in show)
     # sorted: a text that changes its order at each evaluation is a new notification each time
-    found = f"{{{{ range printf `{selector} == 1` $labels.{same} | query | sortByLabel `{show[-1]}` }}}}"
+    found = f"{{{{ range printf `{selector} == 1` {given} | query | sortByLabel `{show[-1]}` }}}}"
     return f"{found} {shown}{{{{ else }}}} unknown{{{{ end }}}}"

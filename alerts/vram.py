@@ -2,12 +2,17 @@
 
 from typing import Final
 
-from alerts.promql import latest
+from alerts.promql import PLACE, latest, tell
 from alerts.rule import Alert, Group
-from exporter.catalogue import GPU_OWNERSHIP
+from exporter.catalogue import GPU_OWNER_INFO, GPU_OWNERSHIP
 
 # Not an unreadable kubelet: then the state is `unknown` and this selector is 0, so that blindness fires nothing.
-_UNOWNED: Final = latest(GPU_OWNERSHIP.where(state="unowned_memory"))
+# Without `state`: memory of a pod becomes that of a dead one, and begins no new wait by that.
+_UNOWNED: Final = latest(
+    GPU_OWNERSHIP.where(state="~orphan|host_process|process_no_allocation"), drop=(*PLACE, "state")
+)
+_STATE: Final = f"State:{tell(GPU_OWNERSHIP, ['state'], same='gpu_uuid')}."
+_OWNERS: Final = f"Who has it:{tell(GPU_OWNER_INFO, ['source', 'owner_namespace', 'owner_pod'], same='gpu_uuid')}."
 
 GROUP: Final = Group(
     name="lanewatch-vram",
@@ -18,10 +23,10 @@ GROUP: Final = Group(
             for_="5m",  # a container that ends gives its memory back within seconds, a stuck one within minutes
             severity="ticket",
             layer="allocation",
-            summary="Memory of a card is held by no pod",
+            summary="Memory of a card is held by nobody whom it was given to",
             description=(
-                "Card {{ $labels.gpu_uuid }} on node {{ $labels.node }} has memory in use for 5 minutes, "
-                "and the kubelet gave the card to no container. The next lane may not fit."
+                "Card {{ $labels.gpu_uuid }} on node {{ $labels.node }} has been used for 5 minutes by something that "
+                f"the kubelet did not give it to. The next lane may not fit. {_STATE} {_OWNERS}"
             ),
         ),
     ),

@@ -10,20 +10,25 @@ from exporter import catalogue as c
 _WORDS_OF_OWNERSHIP: Final = (
     Word(0, "owned", "green"),
     Word(1, "shared", "yellow"),
-    Word(2, "unowned_memory", "red"),
-    Word(3, "unallocated", "blue"),
-    Word(4, "unknown", "gray"),
+    Word(2, "idle_owned", "purple"),
+    Word(3, "allocated_no_process", "orange"),
+    Word(4, "process_no_allocation", "red"),
+    Word(5, "host_process", "red"),
+    Word(6, "orphan", "red"),
+    Word(7, "unallocated", "blue"),
+    Word(8, "unknown", "gray"),
 )
 _CARD: Final = "{{node}} {{gpu_uuid}}"
 
-_OWNERS: Final = "node, gpu_uuid, owner_namespace, owner_pod, owner_container, lane"
+_OWNERS: Final = "node, gpu_uuid, owner_namespace, owner_pod, owner_container, lane, source"
 ROW: Final = Row(
     "Which card, and who owns it?",
     (
         Panel(
             kind="table",
             title="Who owns which card?",
-            about="A row for each container that the kubelet gave a card to, with the memory in use on the whole card.",
+            about="A row for each container that was given a card, and for each pod that uses one without (source "
+            "process), with the memory in use on the whole card.",
             queries=(
                 Query(
                     f"max by ({_OWNERS}) ({chosen(c.GPU_OWNER_INFO)})\n"
@@ -40,6 +45,7 @@ ROW: Final = Row(
                     ("owner_pod", "Pod"),
                     ("owner_container", "Container"),
                     ("lane", "Lane"),
+                    ("source", "Known by"),
                     ("Value", "Memory in use on the card"),
                 ),
             ),
@@ -48,7 +54,8 @@ ROW: Final = Row(
         Panel(
             kind="state-timeline",
             title="Is the memory in use owned?",
-            about="unowned_memory: memory is in use, and the kubelet gave the card to nobody.",
+            about="red: used by a pod or a process of the host that was not given it, or by nobody alive. idle_owned: "
+            "memory is held, and for 5 minutes no work was done.",
             queries=(
                 Query(
                     numbered(c.GPU_OWNERSHIP, "state", [word.text for word in _WORDS_OF_OWNERSHIP], "node, gpu_uuid"),

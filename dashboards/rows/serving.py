@@ -1,4 +1,4 @@
-"""Is exactly one lane serving: the state of the pool, what breaks its invariant, the pods of its lanes."""
+"""Is exactly one lane serving: the state of the pool, what breaks its invariant and who, the pods of its lanes."""
 
 from typing import Final
 
@@ -12,25 +12,33 @@ _WORDS_OF_THE_POOL: Final = (
     Word(1, "switching", "blue"),
     Word(2, "none", "red"),
     Word(3, "many", "red"),
-    Word(4, "unknown", "gray"),
+    Word(4, "split", "red"),
+    Word(5, "unknown", "gray"),
 )
+_HANGS: Final = (Word(0, "no", "green"), Word(1, "yes", "red"))
+_UNIT: Final = "{{pool}} {{unit}}"  # the unit is empty where one lane may run in the whole pool
+_LANE: Final = "{{lane_namespace}}/{{lane}}"
+_BY_LANE: Final = "pool, lane_namespace, lane"
+_BLAMED: Final = "pool, unit, reason, kind, violator_namespace, violator"
 ROW: Final = Row(
     "Is exactly one lane serving?",
     (
         Panel(
             kind="stat",
             title="Is the invariant kept?",
-            about="Exactly one GPU LLM runs and none is pending. Unknown: the API server could not be asked.",
-            queries=(Query(f"min by (pool) ({chosen(c.POOL_INVARIANT_OK)})", "{{pool}}"),),
+            about="Exactly one GPU LLM runs and none is pending, in the pool or on each of its nodes or cards. "
+            "Unknown: the API server could not be asked.",
+            queries=(Query(f"min by (pool, unit) ({chosen(c.POOL_INVARIANT_OK)})", _UNIT),),
             look=Look(unit="none", words=YES_OR_NO),
             width=6,
         ),
         Panel(
             kind="state-timeline",
             title="In which state is the pool, and since when?",
-            about="A planned switch is blue and ends by itself; red needs a person.",
+            about="A planned switch is blue and ends by itself; red needs a person. split: the API server and the card "
+            "name different owners.",
             queries=(
-                Query(numbered(c.POOL_STATE, "state", [word.text for word in _WORDS_OF_THE_POOL], "pool"), "{{pool}}"),
+                Query(numbered(c.POOL_STATE, "state", [word.text for word in _WORDS_OF_THE_POOL], "pool, unit"), _UNIT),
             ),
             look=Look(unit="none", words=_WORDS_OF_THE_POOL),
             width=18,
@@ -39,7 +47,9 @@ ROW: Final = Row(
             kind="state-timeline",
             title="What breaks the invariant?",
             about="Each reason that holds. Empty is good.",
-            queries=(Query(f"max by (pool, reason) ({chosen(c.POOL_VIOLATION)} == 1)", "{{pool}}: {{reason}}"),),
+            queries=(
+                Query(f"max by (pool, unit, reason) ({chosen(c.POOL_VIOLATION)} == 1)", f"{_UNIT}: {{{{reason}}}}"),
+            ),
             look=Look(unit="none", words=HOLDS),
             width=8,
         ),
@@ -47,7 +57,7 @@ ROW: Final = Row(
             kind="timeseries",
             title="Which pods does each lane have?",
             about="Pods by phase. A lane without pods is parked.",
-            queries=(Query(f"sum by (lane, phase) ({chosen(c.LANE_PODS)}) > 0", "{{lane}}: {{phase}}"),),
+            queries=(Query(f"sum by ({_BY_LANE}, phase) ({chosen(c.LANE_PODS)}) > 0", f"{_LANE}: {{{{phase}}}}"),),
             look=COUNT,
             width=8,
         ),
@@ -55,8 +65,35 @@ ROW: Final = Row(
             kind="timeseries",
             title="Did a server restart?",
             about="Restarts of the lanes' containers. Any rise is worth a look.",
-            queries=(Query(f"sum by (lane) ({increase(c.LANE_RESTARTS)})", "{{lane}}"),),
+            queries=(Query(f"sum by ({_BY_LANE}) ({increase(c.LANE_RESTARTS)})", _LANE),),
             look=COUNT,
+            width=8,
+        ),
+        Panel(
+            kind="table",
+            title="Who breaks the invariant?",
+            about="Who is to blame for each reason that holds, at most ten each. Empty is good.",
+            queries=(Query(f"max by ({_BLAMED}) ({chosen(c.POOL_VIOLATOR_INFO)})"),),
+            look=Look(
+                unit="none",
+                columns=(
+                    ("pool", "Pool"),
+                    ("unit", "Node or card"),
+                    ("reason", "Reason"),
+                    ("kind", "Kind"),
+                    ("violator_namespace", "Namespace"),
+                    ("violator", "Name"),
+                ),
+            ),
+            width=16,
+        ),
+        Panel(
+            kind="stat",
+            title="Will the next roll-out hang?",
+            about="yes: the new pod starts before the old one ends, and there is no second card. "
+            "Set strategy Recreate.",
+            queries=(Query(f"max by ({_BY_LANE}) ({chosen(c.LANE_SURGE_DEADLOCK)})", _LANE),),
+            look=Look(unit="none", words=_HANGS),
             width=8,
         ),
     ),
