@@ -69,7 +69,7 @@ def test_round_trip(whole: int, places: int, suffix: str) -> None:
     assert exact(text) == Fraction(whole, 10**places) * SCALES[suffix]
 
 
-@given(st.integers(0, 10**12), st.sampled_from(sorted(SCALES)))
+@given(st.integers(0, 10**9), st.sampled_from(sorted(SCALES)))
 def test_agrees_with_the_library(number: int, suffix: str) -> None:
-    """The library of Kubernetes itself reads the same."""
+    """The library of Kubernetes itself reads the same, as far as its 28 digits reach."""
     assert exact(f"{number}{suffix}") == Fraction(parse_quantity(f"{number}{suffix}"))  # type: ignore[no-untyped-call]  # it ships no types
