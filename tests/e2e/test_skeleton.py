@@ -105,6 +105,7 @@ def watched_node(config: Mapping[str, Any], directory: Path) -> Iterator[Exporte
         "nvml": {"interval_seconds": 1, "library": str(build(directory / "driver"))},
         "kubelet": {"interval_seconds": 1, "socket": str(socket)},
         "kernel_log": {"read": "never"},  # this machine's own is not the reference node's
+        "processes": {"read": "never"},  # the driver's are invented: here they would be dead, or somebody else
     }
     line = serve_command({**local, **config}, directory)
     environment = {**driver.environment, "LANEWATCH_GATEWAY_KEY": KEY}
