@@ -776,8 +776,76 @@ PROBE_CONSECUTIVE_FAILURES = _gauge(
 PROBE_LAST_ATTEMPT = _gauge(
     "probe_last_attempt_timestamp_seconds", "Unix time at which the last probe of the alias ended.", "alias"
 )
+PROBE_LAST_TURN = _gauge(
+    "probe_last_turn_timestamp_seconds",
+    "Unix time at which the alias had its turn last: probed, or left alone on purpose, because its lane works for "
+    "users, is unloaded, or the budget is used up. Old: nobody asks any more.",
+    "alias",
+)
 PROBE_LAST_OUTCOME = _gauge(
     "probe_last_outcome", "1 for the outcome of the last probe of the alias.", "alias", "outcome"
+)
+PROBE_DURATION = _histogram(
+    "probe_duration_seconds",
+    "Seconds of answered probes by clock: first_chunk, first_token, first_output, inter_token (between two tokens, by "
+    "the server's own count), total, queue (where the server tells it). temperature cold: the lane had just started. "
+    "Every configured objective is an edge.",
+    (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120),
+    "alias",
+    "clock",
+    "temperature",
+)
+PROBE_INTER_TOKEN = _gauge(
+    "probe_inter_token_seconds",
+    "Seconds between two tokens of the last answered probe, by the server's count.",
+    "alias",
+)
+PROBE_PREFILL_RATE = _gauge(
+    "probe_prefill_tokens_per_second",
+    "Prompt tokens a second that the lane read in the last answered probe, where the server tells it.",
+    "alias",
+)
+PROBE_QUEUE = _gauge(
+    "probe_queue_seconds", "Seconds that the last answered probe waited for a slot, where the server tells it.", "alias"
+)
+PROBE_BUDGET = _gauge(
+    "probe_budget_tokens", "Tokens that probes of the alias may cost in a day, from the configuration.", "alias"
+)
+PROBE_BUDGET_LEFT = _gauge(
+    "probe_budget_left_tokens",
+    "Tokens that are left of today's budget (UTC). 0: probes are skipped till midnight.",
+    "alias",
+)
+PROBE_PASSIVE = _counter(
+    "probe_passive_successes",
+    "Times that the lane was busy and moving when a probe was due: users are served, and the probe was not sent.",
+    "alias",
+)
+LANE_SERVED_EVENTS = _counter("lane_served_events", "Probes of aliases that this lane should have answered.", "lane")
+LANE_SERVED_BAD_EVENTS = _counter(
+    "lane_served_bad_events",
+    "Those of them that it did not answer well: a fallback that served the user is bad for the lane.",
+    "lane",
+)
+LANE_PROBE_ATTEMPTS = _counter(
+    "lane_probe_attempts",
+    "Probes sent directly to a lane, past the gateway, by kind of route and outcome.",
+    "lane",
+    "kind",
+    "outcome",
+)
+LANE_PROBE_LAST_OUTCOME = _gauge(
+    "lane_probe_last_outcome",
+    "1 for the outcome of the last probe sent directly to the lane.",
+    "lane",
+    "kind",
+    "outcome",
+)
+LANE_PROBE_FIRST_TOKEN = _gauge(
+    "lane_probe_first_token_seconds",
+    "Seconds to the first token of the last answered direct probe; what the gateway adds is the difference.",
+    "lane",
+    "kind",
 )
 PROBE_SERVED_INFO = _info(
     "probe_served", "Lane that answered the last probe, as the gateway names it, always 1.", "alias", "lane", "fallback"
@@ -787,6 +855,73 @@ ALIAS_ROOT_CAUSE = _gauge(
     "1 for the one layer that explains the last probe of the alias. none: it is well; unknown: it cannot be told.",
     "alias",
     "cause",
+)
+
+ALIAS_LAYER = _gauge(
+    "alias_layer",
+    "1 for the state of each layer under the alias, from the node up to the output: ok, bad, unknown, not_looked_at.",
+    "alias",
+    "layer",
+    "state",
+)
+ALIAS_FIRST_TOKEN_CAUSE = _gauge(
+    "alias_first_token_cause",
+    "1 for what explains that the first token of the last probe came too late: throttling, co_tenant, vram, "
+    "cold_start, queue, gateway_overhead, unknown; none: it came in time.",
+    "alias",
+    "cause",
+)
+GATEWAY_UP = _gauge(
+    "gateway_up",
+    "Whether the gateway's own liveliness page answered when it was looked at last. It says nothing of lanes.",
+)
+
+# --- backends ------------------------------------------------------------------------------------------------------
+
+BACKEND_STATE = _gauge(
+    "backend_state",
+    "1 for the state of the lane's server: loading, idle, busy (and moving), stalled (busy, nothing moves), wedged "
+    "(health says ok, the work is silent), stopped (takes connections, answers nothing), down (refuses), asleep "
+    "(its model is unloaded), unknown.",
+    "lane",
+    "state",
+)
+BACKEND_SCRAPE = _gauge(
+    "backend_scrape",
+    "1 for what the lane's metrics page gave, whether it serves or not: ok, refused, silent, forbidden, not_served "
+    "(started without metrics), not_metrics (something else answered), unknown. A lane may serve and not be scraped.",
+    "lane",
+    "state",
+)
+BACKEND_INFO = _info("backend", "What the lane's server says that it is, always 1.", "lane", "engine", "build", "model")
+BACKEND_PROGRESS = _gauge(
+    "backend_last_progress_timestamp_seconds", "Unix time at which the lane's work was seen to move last.", "lane"
+)
+BACKEND_SLOTS = _gauge(
+    "backend_slots", "Slots of the lane's server by state, busy or free, where it has slots.", "lane", "state"
+)
+BACKEND_CONTEXT = _gauge("backend_context_tokens", "Tokens that one request of the lane may hold.", "lane")
+ENGINE_WAITING = _gauge(
+    "engine_requests_waiting", "Requests that wait for the lane, by whatever engine. Scale on this one.", "lane"
+)
+ENGINE_RUNNING = _gauge("engine_requests_running", "Requests that the lane works on, by whatever engine.", "lane")
+ENGINE_KV_USED = _gauge("engine_kv_used_ratio", "Share of the lane's KV cache that is in use, 0..1.", "lane")
+ENGINE_TOKENS = _counter(
+    "engine_tokens",
+    "Tokens of the lane by kind, as its engine counts them: prompt (read), cached (not read again), completion.",
+    "lane",
+    "kind",
+)
+ENGINE_BUSY = _counter(
+    "engine_busy_seconds", "Seconds that the engine says it spent by kind of work: prompt, completion.", "lane", "kind"
+)
+ENGINE_PREEMPTIONS = _counter(
+    "engine_preemptions",
+    "Requests that lost their KV cache to others and began anew. Rising: too little of it.",
+    "lane",
+)
+ENGINE_REQUESTS = _counter(
+    "engine_requests", "Requests that the lane finished, by reason where the engine tells it.", "lane", "reason"
 )
 
 METRICS: Final[tuple[Metric, ...]] = tuple(value for value in tuple(globals().values()) if isinstance(value, Metric))

@@ -14,16 +14,22 @@ from msgspec import Meta
 
 from exporter.config_cluster import AgentsOf, Kubernetes, NodeBaseline, Pool, refuse_empty_pools
 from exporter.config_exporters import Dcgm, GpuSource, Xpum
+from exporter.config_path import (
+    Alias,
+    Gateway,
+    Lane,
+    Probes,
+    refuse_contradictory_alias,
+    refuse_impossible_addresses,
+)
 from exporter.config_problem import explain
 from exporter.config_processes import Processes
-from exporter.config_section import URL as _URL
-from exporter.config_section import Name, Section
+from exporter.config_section import Section
 from exporter.config_xid import KernelLog, Presence, Xid, refuse_twice_overridden
 from exporter.errors import ConfigError
 
 Role = Literal["all", "node", "cluster"]
 
-_VARIABLE: Final = r"^[A-Za-z_][A-Za-z0-9_]*$"
 _LARGEST_FILE: Final = 1 << 20  # bytes
 
 
@@ -74,53 +80,6 @@ class Kubelet(Section, frozen=True):
     ] = "/var/log/pods"
 
 
-class Gateway(Section, frozen=True):
-    """The OpenAI-compatible gateway that users talk to."""
-
-    url: Annotated[str, Meta(pattern=_URL, description="Base address, without user, query or /v1.")]
-    key_file: Annotated[
-        str, Meta(description="File that holds the key; read before each probe. Never the key itself.")
-    ] = ""
-    key_variable: Annotated[
-        str, Meta(pattern=_VARIABLE, description="Environment variable that holds the key where there is no file.")
-    ] = "LANEWATCH_GATEWAY_KEY"
-    ca_file: Annotated[str, Meta(description="PEM file of the authorities to trust; empty: the usual ones.")] = ""
-
-
-class Objectives(Section, frozen=True):
-    """What is promised of an alias."""
-
-    availability: Annotated[float, Meta(gt=0, lt=1, description="Share of probes that must be answered well.")] = 0.99
-    first_token: Annotated[
-        float, Meta(gt=0, lt=1, description="Share of answered probes whose first token must come in time.")
-    ] = 0.95
-    first_token_seconds: Annotated[
-        float, Meta(gt=0, le=600, description="Seconds to the first token that still count as in time.")
-    ] = 1.5
-
-
-class Alias(Section, frozen=True):
-    """One alias of the gateway and how it is probed."""
-
-    name: Annotated[Name, Meta(description="The alias as users write it in `model`.")]
-    kind: Annotated[Literal["chat"], Meta(description="Kind of route; chat streams.")] = "chat"
-    lane: Annotated[str, Meta(description="Lane that must serve it, out of `lanes`; empty: any.")] = ""
-    interval_seconds: Annotated[float, Meta(ge=1, le=86400, description="Seconds between two probes.")] = 60.0
-    timeout_seconds: Annotated[float, Meta(ge=0.1, le=600, description="Seconds after which a probe is given up.")] = (
-        30.0
-    )
-    max_tokens: Annotated[int, Meta(ge=1, le=256, description="Tokens that a probe asks for: its cost.")] = 16
-    objectives: Annotated[Objectives, Meta(description="What is promised of the alias.")] = Objectives()
-
-
-class Lane(Section, frozen=True):
-    """One lane as the gateway knows it: by the address or by the model id that its answers name."""
-
-    name: Annotated[Name, Meta(description="The lane's name: its Deployment's.")]
-    url: Annotated[Annotated[str, Meta(pattern=_URL)] | None, Meta(description="Its address in the gateway.")] = None
-    model_id: Annotated[str, Meta(description="Its `model_info.id` in the gateway.")] = ""
-
-
 class Config(Section, frozen=True):
     """The whole file."""
 
@@ -145,6 +104,7 @@ class Config(Section, frozen=True):
     gateway: Annotated[Gateway | None, Meta(description=Gateway.__doc__)] = None
     aliases: Annotated[tuple[Alias, ...], Meta(description=Alias.__doc__)] = ()
     lanes: Annotated[tuple[Lane, ...], Meta(description=Lane.__doc__)] = ()
+    probes: Annotated[Probes, Meta(description=Probes.__doc__)] = Probes()
 
 
 def read_config(path: str | None) -> Config:
@@ -224,6 +184,7 @@ def _refuse_contradictions(config: Config, where: str) -> None:
     refuse_empty_pools(config.pools, f"{where}: $.pools")
     _refuse_twins([alias.name for alias in config.aliases], f"{where}: $.aliases")
     _refuse_twins([lane.name for lane in config.lanes], f"{where}: $.lanes")
+    refuse_impossible_addresses(config.gateway, config.lanes, where)
     if config.aliases and config.gateway is None:
         raise ConfigError(f"{where}: $.gateway: expected a gateway to probe the aliases through, found none")
     is_there = {"auto": True, "nvml": config.nvml.enabled, "dcgm": config.dcgm, "xpum": config.xpum}
@@ -232,22 +193,7 @@ def _refuse_contradictions(config: Config, where: str) -> None:
     refuse_twice_overridden(config.xid, f"{where}: $.xid")
     lanes = sorted(lane.name for lane in config.lanes)
     for number, alias in enumerate(config.aliases):
-        _refuse_contradictory_alias(alias, lanes, f"{where}: $.aliases[{number}]")
-
-
-def _refuse_contradictory_alias(alias: Alias, lanes: list[str], at: str) -> None:
-    if alias.lane and alias.lane not in lanes:
-        raise ConfigError(f"{at}.lane: expected one of {lanes}, found `{alias.lane}`")
-    if alias.timeout_seconds > alias.interval_seconds:
-        raise ConfigError(
-            f"{at}.timeout_seconds: expected at most the interval of {alias.interval_seconds:g} s, "
-            f"found {alias.timeout_seconds:g}"
-        )
-    if alias.objectives.first_token_seconds > alias.timeout_seconds:
-        raise ConfigError(
-            f"{at}.objectives.first_token_seconds: expected at most the time-out of {alias.timeout_seconds:g} s, "
-            f"found {alias.objectives.first_token_seconds:g}"
-        )
+        refuse_contradictory_alias(alias, lanes, f"{where}: $.aliases[{number}]")
 
 
 def _refuse_twins(names: list[str], at: str) -> None:

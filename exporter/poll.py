@@ -12,12 +12,25 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar
 
+from exporter.backend import Backends
 from exporter.cluster import Dra, Events, Nodes, Workloads
 from exporter.errors import SourceError, SourceErrorKind
-from exporter.snapshot import Agents, Allocations, Answers, Gpus, KernelLog, PciBus, Processes, Snapshot, SourceState
+from exporter.snapshot import (
+    Agents,
+    Allocations,
+    Answers,
+    Gpus,
+    KernelLog,
+    PciBus,
+    Processes,
+    Snapshot,
+    SourceState,
+)
 
 NOT_READ_YET: Final = "not read yet"
-Part = Gpus | Allocations | KernelLog | PciBus | Processes | Workloads | Nodes | Dra | Events | Agents | Answers
+Part = (
+    Gpus | Allocations | KernelLog | PciBus | Processes | Workloads | Nodes | Dra | Events | Agents | Answers | Backends
+)
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
 

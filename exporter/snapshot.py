@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from exporter.backend import Backends
 from exporter.cluster import Dra, Events, Nodes, Workloads
 
 
@@ -264,6 +265,7 @@ class NodeView:
     telemetry: tuple[Device, ...] | None = None  # the same cards as a dcgm-exporter or xpumanager there tells them
     telemetry_facts: Mapping[str, str] = field(default_factory=dict)  # where an agent told only what that comes to
     sources: Mapping[str, bool] = field(default_factory=dict)  # source -> whether its last reading worked
+    never_read: frozenset[str] = frozenset()  # of these sources: those that gave nothing since the exporter there began
     is_simulated: bool = False
 
 
@@ -310,6 +312,7 @@ class Snapshot:
     events: Events | None = None
     agents: Agents | None = None
     answers: Answers | None = None
+    backends: Backends | None = None
     processes: Processes | None = None
     kernel_log: KernelLog | None = None
     pci: PciBus | None = None
