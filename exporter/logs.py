@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 # these print whole URLs at INFO, and a URL can carry a key
-_CHATTY: Final = ("httpx", "httpcore", "aiohttp.access", "urllib3", "kubernetes")
+_CHATTY: Final = ("aiohttp.access", "urllib3", "kubernetes")
 
 
 class JsonFormatter(logging.Formatter):

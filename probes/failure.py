@@ -13,6 +13,7 @@ Failure = Literal[
     "protocol",  # the other side does not speak HTTP
     "encoding",  # compressed, although we asked for plain bytes
     "not_a_stream",
+    "not_json",
     "bad_chunk",
     "too_large",
     "error",  # on our side: no more files, no memory, a key file that cannot be read

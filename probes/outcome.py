@@ -4,13 +4,14 @@ Pure. The texts of a gateway decide only where nothing else can; the recorded an
 them still. POLICY says what each outcome means; nothing else in the code does.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
-from exporter.config import Alias, Lane
+from exporter.config_path import Alias, Lane
 from probes.attempt import Attempt
 from probes.failure import Failure
+from probes.kinds.table import STREAMED
 from probes.served import contradicts
 
 Outcome = Literal[
@@ -36,54 +37,70 @@ Outcome = Literal[
     "stream_error",
     "bad_output",
     "skipped_busy",
+    "skipped_budget",
+    "skipped_unloaded",
     "error",
 ]
 OUTCOMES: Final[tuple[Outcome, ...]] = get_args(Outcome)
 
-SLOS: Final = ("availability", "first_token")
+Slo = Literal["availability", "first_token", "inter_token", "total"]
+SLOS: Final[tuple[Slo, ...]] = get_args(Slo)
 Grade = Literal["pass", "warn", "fail"]
+Merit = Literal["good", "bad", "excluded"]
 EXIT_CODES: Final[Mapping[Grade, int]] = {"pass": 0, "warn": 10, "fail": 20}
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What an outcome means for the objectives and for the exit code of `probe`.
+    """What an outcome means: for the alias, for the lane that should have served it, and for the exit code of `probe`.
 
-    `first_token` counts only what was answered: an alias that is down misses `availability`, not both.
+    Times count only where something was answered: an alias that is down misses `availability`, nothing else.
     """
 
-    availability: Literal["good", "bad", "excluded"]
+    availability: Merit
+    lane: Merit
     grade: Grade
     is_answered: bool = False
 
 
-_SERVED_BADLY: Final = Policy("bad", "fail")
+_ANSWERED: Final = Policy("good", "good", "pass", is_answered=True)
+_LANE_FAILED: Final = Policy("bad", "bad", "fail")
+_LANE_NOT_REACHED: Final = Policy("bad", "excluded", "fail")
+_SKIPPED: Final = Policy("excluded", "excluded", "warn")
 POLICY: Final[Mapping[Outcome, Policy]] = {
-    "ok": Policy("good", "pass", is_answered=True),
-    "slow": Policy("good", "warn", is_answered=True),
-    "fallback": Policy("good", "warn", is_answered=True),  # the user was served, by another lane
-    "wrong_lane": Policy("bad", "fail", is_answered=True),  # the user got a model that the alias does not promise
-    "loading": _SERVED_BADLY,
-    "stalled": _SERVED_BADLY,
-    "dns": _SERVED_BADLY,
-    "connect": _SERVED_BADLY,
-    "tls": _SERVED_BADLY,
-    "auth": _SERVED_BADLY,
-    "rate_limited": _SERVED_BADLY,
-    "bad_route": _SERVED_BADLY,
-    "lane_refused": _SERVED_BADLY,
-    "context_too_long": _SERVED_BADLY,
-    "http_4xx": _SERVED_BADLY,
-    "http_5xx": _SERVED_BADLY,
-    "timeout_first": _SERVED_BADLY,
-    "timeout_total": _SERVED_BADLY,
-    "truncated": _SERVED_BADLY,
-    "stream_error": _SERVED_BADLY,
-    "bad_output": _SERVED_BADLY,
-    "skipped_busy": Policy("excluded", "warn"),
-    "error": Policy("excluded", "fail"),  # our own trouble says nothing about the alias
+    "ok": _ANSWERED,
+    "slow": Policy("good", "good", "warn", is_answered=True),
+    "fallback": Policy("good", "bad", "warn", is_answered=True),  # the user was served, by another lane
+    "wrong_lane": Policy("bad", "bad", "fail", is_answered=True),  # the user got a model that is not promised
+    "loading": _LANE_FAILED,
+    "stalled": _LANE_FAILED,
+    "dns": _LANE_NOT_REACHED,
+    "connect": _LANE_NOT_REACHED,
+    "tls": _LANE_NOT_REACHED,
+    "auth": _LANE_NOT_REACHED,
+    "rate_limited": _LANE_NOT_REACHED,
+    "bad_route": _LANE_NOT_REACHED,
+    "lane_refused": _LANE_FAILED,
+    "context_too_long": _LANE_FAILED,
+    "http_4xx": _LANE_FAILED,
+    "http_5xx": _LANE_FAILED,
+    "timeout_first": _LANE_FAILED,
+    "timeout_total": _LANE_FAILED,
+    "truncated": _LANE_FAILED,
+    "stream_error": _LANE_FAILED,
+    "bad_output": _LANE_FAILED,
+    "skipped_busy": _SKIPPED,
+    "skipped_budget": _SKIPPED,
+    "skipped_unloaded": _SKIPPED,
+    "error": Policy("excluded", "excluded", "fail"),  # our own trouble says nothing about the alias
 }
 
+_TIMES: Final[Mapping[Slo, Callable[[Attempt], float | None]]] = {
+    "first_token": lambda attempt: attempt.first_token,
+    "inter_token": lambda attempt: attempt.inter_token_seconds,
+    "total": lambda attempt: attempt.phases.get("complete"),
+}
+_OF_STREAMS: Final = frozenset({"first_token", "inter_token"})
 _STALLED_SHARE: Final = 0.25  # of the whole time: silent for so long before our limit means stalled, not slow
 _OF_FAILURE: Final[Mapping[Failure, Outcome]] = {
     "dns": "dns",
@@ -93,6 +110,7 @@ _OF_FAILURE: Final[Mapping[Failure, Outcome]] = {
     "protocol": "bad_output",
     "encoding": "bad_output",
     "not_a_stream": "bad_output",
+    "not_json": "bad_output",
     "bad_chunk": "bad_output",
     "too_large": "bad_output",
     "error": "error",
@@ -104,6 +122,9 @@ _OF_STATUS: Final[Mapping[int, Outcome]] = {
     429: "rate_limited",
     504: "timeout_first",
 }
+_NO_LANE: Final = ("Connection error.", "Cannot connect to host")  # of the two clients that LiteLLM has for lanes
+_REFUSED_FOR_NOW: Final = 429
+_SET_ASIDE: Final = "No deployments available for selected model, Try again in"  # a limit of its own says no time
 _OF_WORDS: Final[tuple[tuple[int, str, Outcome], ...]] = (
     (400, "no_db_connection", "auth"),  # what a wrong key gets from a gateway that has no database
     (400, "Invalid model name", "bad_route"),
@@ -114,15 +135,45 @@ _OF_WORDS: Final[tuple[tuple[int, str, Outcome], ...]] = (
 
 
 def judge(attempt: Attempt, alias: Alias, lanes: Iterable[Lane]) -> Outcome:
-    """Return the one outcome of `attempt`, which asked for `alias`."""
+    """Return the one outcome of `attempt`, which asked for `alias` through the gateway or directly."""
     if attempt.status is not None and attempt.status != 200:
         return _judge_status(attempt, attempt.status)
-    return _judge_exchange(attempt) or _judge_stream(attempt) or _judge_answer(attempt, alias, tuple(lanes))
+    return _judge_exchange(attempt) or _judge_content(attempt) or _judge_answer(attempt, alias, tuple(lanes))
+
+
+def is_set_aside(attempt: Attempt) -> bool:
+    """Whether the gateway says that it asks no lane now, for it puts those aside for a while that failed it."""
+    message = attempt.error.message if attempt.error else ""
+    return attempt.status == _REFUSED_FOR_NOW and not attempt.is_from_lane and _SET_ASIDE in message
+
+
+def promised(alias: Alias) -> tuple[Slo, ...]:
+    """Return the objectives that are promised of `alias`; an answer that comes at once has no time between tokens."""
+    return ("availability", *(slo for slo in _TIMES if threshold(alias, slo) is not None))
+
+
+def threshold(alias: Alias, slo: Slo) -> float | None:
+    """Return the longest time that still meets `slo`; None where it is not promised, or is not about a time."""
+    if slo == "availability" or (slo in _OF_STREAMS and alias.kind not in STREAMED):
+        return None
+    seconds: float | None = getattr(alias.objectives, f"{slo}_seconds")
+    return seconds
+
+
+def measured(attempt: Attempt, alias: Alias) -> Mapping[Slo, float]:
+    """Return each promised time that `attempt` has: only these can count, for a server need not count its tokens."""
+    times = {slo: time_of(attempt) for slo, time_of in _TIMES.items() if threshold(alias, slo) is not None}
+    return {slo: seconds for slo, seconds in times.items() if seconds is not None}
+
+
+def misses(attempt: Attempt, alias: Alias) -> frozenset[Slo]:
+    """Return the promised times that `attempt` missed, at the exact thresholds; whether it counts is POLICY's word."""
+    return frozenset(slo for slo, seconds in measured(attempt, alias).items() if seconds > (threshold(alias, slo) or 0))
 
 
 def is_late(attempt: Attempt, alias: Alias) -> bool:
-    """Whether the first token came after the objective, at the exact threshold."""
-    return attempt.first_token is not None and attempt.first_token > alias.objectives.first_token_seconds
+    """Whether the first token came after the objective."""
+    return "first_token" in misses(attempt, alias)
 
 
 def _judge_status(attempt: Attempt, status: int) -> Outcome:
@@ -137,7 +188,8 @@ def _judge_status(attempt: Attempt, status: int) -> Outcome:
 def _judge_words(attempt: Attempt, status: int) -> Outcome | None:
     """Judge what only the words of an error body tell."""
     words = f"{attempt.error.type} {attempt.error.message}" if attempt.error else ""
-    if status >= 500 and "Connection error." in words and not attempt.is_from_lane:
+    is_not_reached = status >= 500 and not attempt.is_from_lane and any(phrase in words for phrase in _NO_LANE)
+    if is_not_reached or is_set_aside(attempt):
         return "lane_refused"
     return next((outcome for code, phrase, outcome in _OF_WORDS if code == status and phrase in words), None)
 
@@ -155,13 +207,21 @@ def _judge_timeout(attempt: Attempt) -> Outcome:
     return "stalled" if silent > attempt.seconds * _STALLED_SHARE else "timeout_total"
 
 
+def _judge_content(attempt: Attempt) -> Outcome | None:
+    """Judge what came after the status 200, which was sent long before anything could go wrong."""
+    if attempt.kind in STREAMED:
+        return _judge_stream(attempt)
+    if not attempt.is_done:
+        return "truncated"
+    return "bad_output" if attempt.flaw else None
+
+
 def _judge_stream(attempt: Attempt) -> Outcome | None:
-    """Judge a stream that ended; status 200 was sent long before anything could go wrong."""
     if attempt.error is not None:
         return _judge_error_event(attempt)
     if not attempt.is_done or not attempt.finish_reason:
         return "truncated"
-    return "bad_output" if attempt.first_token is None else None
+    return "bad_output" if attempt.flaw or attempt.first_token is None else None
 
 
 def _judge_error_event(attempt: Attempt) -> Outcome:
@@ -172,9 +232,15 @@ def _judge_error_event(attempt: Attempt) -> Outcome:
 
 
 def _judge_answer(attempt: Attempt, alias: Alias, lanes: tuple[Lane, ...]) -> Outcome:
+    elsewhere = _judge_route(attempt, alias, lanes) if attempt.target == "gateway" else None
+    return elsewhere or ("slow" if misses(attempt, alias) else "ok")
+
+
+def _judge_route(attempt: Attempt, alias: Alias, lanes: tuple[Lane, ...]) -> Outcome | None:
+    """Judge who answered; a lane that was asked directly can only be itself."""
     if attempt.served.fallbacks > 0:
         return "fallback"
     wanted = next((lane for lane in lanes if lane.name == alias.lane), None)
     if wanted and contradicts(attempt.served, wanted):
         return "fallback" if attempt.served.model_group not in {"", alias.name} else "wrong_lane"
-    return "slow" if is_late(attempt, alias) else "ok"
+    return None

@@ -3,15 +3,17 @@
 Refuses to be printed, formatted or pickled: whatever leaves this process says `***` in its place.
 """
 
+import json
 import os
-from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
-from exporter.config import Gateway
+from exporter.config_path import Gateway, Lane
 from exporter.errors import ConfigError
 
 _MASK: Final = "***"
 _LONGEST_KEY: Final = 8192  # bytes
+_TELLING: Final = 4  # characters of a secret that may be known: `sk-` and the like
 
 
 class Secret:
@@ -27,8 +29,12 @@ class Secret:
         return self._value
 
     def hide_in(self, text: str) -> str:
-        """Return `text` with every occurrence of the secret masked: a gateway may echo what it was sent."""
-        return text.replace(self._value, _MASK) if self._value else text
+        """Return `text` with the secret masked: a gateway may echo what it was sent, quoted for a URL or cut short."""
+        if not self._value:
+            return text
+        for form in (self._value, quote(self._value, safe=""), json.dumps(self._value)[1:-1]):
+            text = _cut_beginning(text.replace(form, _MASK), form)
+        return text
 
     def __bool__(self) -> bool:
         return bool(self._value)
@@ -46,19 +52,29 @@ class Secret:
         return (Secret, (_MASK,))
 
 
-def read_key(gateway: Gateway) -> Secret:
-    """Return the gateway's key; none where neither its file nor its variable is set."""
-    if gateway.key_file:
-        return _checked(_read_file(gateway.key_file), gateway.key_file)
-    return _checked(os.environ.get(gateway.key_variable, ""), f"${gateway.key_variable}")
+def _cut_beginning(text: str, secret: str) -> str:
+    """Return `text` without a beginning of `secret` at its end: what was read may have been cut in its midst."""
+    for length in range(min(len(secret) - 1, len(text)), _TELLING - 1, -1):
+        if text.endswith(secret[:length]):
+            return text[:-length] + _MASK
+    return text
+
+
+def read_key(of: Gateway | Lane) -> Secret:
+    """Return the key that the gateway or the lane asks for; none where neither its file nor its variable is set."""
+    if of.key_file:
+        return _checked(_read_file(of.key_file), of.key_file)
+    return _checked(os.environ.get(of.key_variable, ""), f"${of.key_variable}")
 
 
 def _read_file(path: str) -> str:
+    from pathlib import Path  # noqa: PLC0415  # slow to load, and most keys are in a variable
+
     try:
         with Path(path).open("rb") as file:
             return file.read(_LONGEST_KEY + 1).decode("utf-8", "replace")
     except OSError as error:
-        raise ConfigError(f"{path}: expected a file that holds the gateway's key, found: {error.strerror}") from error
+        raise ConfigError(f"{path}: expected a file that holds the key, found: {error.strerror}") from error
 
 
 def _checked(text: str, where: str) -> Secret:

@@ -3,11 +3,15 @@
 LiteLLM's headers, as version 1.106.2 sends them. On an error it names no lane; the body's `model` cannot be trusted.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Final
 from urllib.parse import urlsplit
 
-from exporter.config import Lane
+from exporter.config_path import Lane
+
+_MILLISECONDS: Final = re.compile(r"\d{1,9}(\.\d{1,20})?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +23,7 @@ class Served:
     model_group: str = ""  # the alias that answered, not the one that was asked
     fallbacks: int = 0
     retries: int = 0
+    overhead_seconds: float | None = None  # that the gateway itself took, attempts that failed included
 
     def __bool__(self) -> bool:
         return bool(self.model_id or self.api_base)
@@ -32,6 +37,7 @@ def read_served(headers: Mapping[str, str], tidy: Callable[[str], str]) -> Serve
         model_group=tidy(headers.get("x-litellm-model-group", "")),
         fallbacks=_count(headers.get("x-litellm-attempted-fallbacks", "")),
         retries=_count(headers.get("x-litellm-attempted-retries", "")),
+        overhead_seconds=_seconds(headers.get("x-litellm-overhead-duration-ms", "")),
     )
 
 
@@ -73,3 +79,7 @@ def _split(url: str) -> tuple[tuple[str, int | None], str]:
 
 def _count(text: str) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0
+
+
+def _seconds(milliseconds: str) -> float | None:
+    return float(milliseconds) / 1000 if _MILLISECONDS.fullmatch(milliseconds) else None

@@ -7,9 +7,10 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from exporter.errors import LanewatchError
+from probes.failure import WireError
 
 LONGEST_LINE: Final = 256 * 1024  # bytes
+LARGEST_EVENT: Final = LONGEST_LINE  # characters of all its data lines: decoding one costs a multiple of it
 LARGEST_STREAM: Final = 4 * 1024 * 1024  # bytes
 MOST_EVENTS: Final = 10_000
 
@@ -17,8 +18,11 @@ _LINE_END: Final = re.compile(rb"\r\n|\n|\r")
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 
-class StreamTooLargeError(LanewatchError):
+class StreamTooLargeError(WireError):
     """A stream passed one of the limits: it is given up, and nothing of it is believed."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("too_large", message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,7 @@ class EventReader:
     def __init__(self) -> None:
         self._line = bytearray()  # the line whose end has not come yet
         self._data: list[str] = []
+        self._size = 0
         self._name = ""
         self._bytes = 0
         self._events = 0
@@ -86,11 +91,17 @@ class EventReader:
     def _note(self, name: str, value: str) -> None:
         """Keep one field; a comment has an empty name, and `id` and `retry` are no use to a probe."""
         if name == "data":
-            self._data.append(value)
+            self._keep(value)
         elif name == "event":
             self._name = value
 
+    def _keep(self, value: str) -> None:
+        self._data.append(value)
+        self._size += len(value) + 1
+        if self._size > LARGEST_EVENT:
+            raise StreamTooLargeError(f"expected events of at most {LARGEST_EVENT} characters, found a larger one")
+
     def _dispatch(self) -> Event | None:
         event = Event(self._name, "\n".join(self._data)) if self._data else None
-        self._data, self._name = [], ""
+        self._data, self._size, self._name = [], 0, ""
         return event

@@ -12,6 +12,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from exporter.config_path import Kind
+from probes.question import Question
+from probes.secret import Secret
+
 Step = bytes | float
 HANG = 3600.0
 DONE = b"data: [DONE]\n\n"
@@ -53,6 +57,17 @@ def error(status: int, message: str, /, *, kind: str = "", **headers: str) -> by
     return head(status, "application/json", **headers) + json.dumps(body).encode()
 
 
+def whole(body: object, /, *, kind: str = "application/json", **headers: str) -> bytes:
+    """A whole answer in JSON, with its length."""
+    text = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return head(200, kind, Content_Length=str(len(text)), **headers) + text
+
+
+def question_to(url: str, kind: Kind = "chat", *, key: str = "sk-test", timeout: float = 5.0) -> Question:
+    """A question that a test asks."""
+    return Question(alias="fast", kind=kind, model="fast", url=url, key=Secret(key), timeout_seconds=timeout)
+
+
 ROLE = chunk({"role": "assistant", "content": None})
 PONG = chunk({"content": "pong"})
 STOP = chunk(finish_reason="stop")
@@ -88,8 +103,8 @@ async def fake_gateway(steps: Iterable[Step], tls: ssl.SSLContext | None = None)
 
 async def _read_request(reader: asyncio.StreamReader) -> bytes:
     top = await reader.readuntil(b"\r\n\r\n")
-    length = next(line for line in top.lower().splitlines() if line.startswith(b"content-length:"))
-    return top + await reader.readexactly(int(length.partition(b":")[2]))
+    lengths = (line for line in top.lower().splitlines() if line.startswith(b"content-length:"))
+    return top + await reader.readexactly(int(next(lengths, b":0").partition(b":")[2]))
 
 
 async def _send(writer: asyncio.StreamWriter, steps: Iterable[Step]) -> None:
