@@ -31,6 +31,7 @@ def own_view(snapshot: Snapshot) -> NodeView:
         cards=presence.views(snapshot, None),
         telemetry=_marked(snapshot.dcgm or snapshot.xpum),
         sources={name: state.is_up for name, state in snapshot.sources.items()},
+        never_read=frozenset(name for name, state in snapshot.sources.items() if state.last_success_at is None),
         is_simulated=snapshot.is_simulated,
     )
 

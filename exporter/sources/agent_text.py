@@ -14,11 +14,12 @@ from typing import Any, Final
 from exporter import catalogue as c
 from exporter.errors import SourceError
 from exporter.metric import Metric
-from exporter.snapshot import Device, MemoryHolder, NodeView, Owner
+from exporter.snapshot import Device, MemoryHolder, NodeView, Owner, XidCount
 from exporter.sources.device_values import nest
 from exporter.sources.exposition_text import TextSample, parse
 
 _MOST_DEVICES: Final = 512
+_MOST_DIGITS: Final = 9
 _MOST_LINES: Final = 16_384  # 32 for each of the most devices
 _SCALARS: Final[Mapping[Metric, str]] = {
     c.GPU_MEMORY_TOTAL: "memory_total_bytes",
@@ -26,11 +27,26 @@ _SCALARS: Final[Mapping[Metric, str]] = {
     c.GPU_MEMORY_FREE: "memory_free_bytes",
     c.GPU_MEMORY_RESERVED: "memory_reserved_bytes",
     c.GPU_UTILIZATION: "utilization_ratio",
+    c.GPU_POWER: "power_watts",
+    c.GPU_POWER_LIMIT: "power_limit_watts",
+    c.GPU_REMAP_PENDING: "is_remap_pending",
+    c.GPU_REMAP_FAILED: "is_remap_failed",
 }
-_STATES: Final = (c.GPU_UNAVAILABLE, c.GPU_OWNERSHIP, c.GPU_SHARING)  # of these, only what holds is of interest
+_BY_LABEL: Final[Mapping[Metric, tuple[str, str]]] = {  # the label, and the field that is keyed by it
+    c.GPU_CLOCK_EVENT: ("reason", "clock_events"),
+    c.GPU_POWER_LIMITS: ("bound", "power_limits_watts"),
+    c.GPU_TEMPERATURE: ("sensor", "temperatures_celsius"),
+}
+_STATES: Final = (
+    c.GPU_UNAVAILABLE,
+    c.GPU_OWNERSHIP,
+    c.GPU_SHARING,
+    c.GPU_RECOVERY_ACTION,
+)  # of these and of Xids, only what is not 0
 _ROWS: Final = (
     c.BUILD_INFO,
     c.SOURCE_UP,
+    c.SOURCE_LAST_SUCCESS,
     c.GPU_INFO,
     c.GPU_MIG_INFO,
     c.GPU_OWNER_INFO,
@@ -39,13 +55,16 @@ _ROWS: Final = (
     c.GPU_HOLDER_MEMORY,
     c.GPUS,
     c.NODE_CARD_VIEW_INFO,
+    c.GPU_XID_ERRORS,
+    c.GPU_XID_LAST,
 )
-_NAMES: Final = tuple(f"{metric.name}{{".encode() for metric in (*_SCALARS, *_STATES, *_ROWS))
-_STATE_NAMES: Final = tuple(f"{metric.name}{{".encode() for metric in _STATES)
+_NAMES: Final = tuple(f"{metric.name}{{".encode() for metric in (*_SCALARS, *_BY_LABEL, *_STATES, *_ROWS))
+_STATE_NAMES: Final = tuple(f"{metric.name}{{".encode() for metric in (*_STATES, c.GPU_XID_ERRORS))
 _IDENTITY: Final = ("model", "pci_bus_id", "driver_version", "cuda_version", "vbios_version", "serial", "source")
 _TELEMETRY: Final = ("dcgm", "xpum")
 _OF_CARDS: Final = ("nvml", *_TELEMETRY)
 _BY_PROCESS: Final = "process"
+_UNKNOWN_TIME: Final = 0.0
 
 
 def read_view(node: str, body: bytes) -> NodeView:
@@ -108,6 +127,7 @@ def _view(node: str, page: _Page) -> NodeView:
             telemetry=telemetry or None,
             telemetry_facts=_telemetry_facts(page),
             sources=sources,
+            never_read=frozenset(sources) - {row.labels["source"] for row in page.rows(c.SOURCE_LAST_SUCCESS)},
             is_simulated=any(row.labels["simulated"] == "yes" for row in page.rows(c.BUILD_INFO)),
         )
     except KeyError as error:
@@ -124,14 +144,18 @@ def _devices(page: _Page) -> Iterator[Device]:
     cuts = {row.labels["gpu_uuid"]: row.labels for row in page.rows(c.GPU_MIG_INFO)}
     reasons = page.states(c.GPU_UNAVAILABLE, "reason")
     modes = page.states(c.GPU_SHARING, "mode")
+    actions = page.states(c.GPU_RECOVERY_ACTION, "action")
+    xids = _xids(page)
     for row in rows:
         uuid = row.labels["gpu_uuid"]
         cut = cuts.get(uuid, {"parent_uuid": "", "profile": ""})
         yield Device(
             uuid=uuid,
-            index=_index(row.labels["index"]),
+            index=_number(row.labels["index"], "the index of a card"),
             unavailable=reasons.get(uuid),
             sharing=modes.get(uuid, ""),
+            recovery_action=actions.get(uuid, ""),
+            xids=xids.get(uuid),
             parent_uuid=cut["parent_uuid"],
             mig_profile=cut["profile"],
             **_identity(row),
@@ -148,9 +172,9 @@ def _identity(row: TextSample) -> dict[str, Any]:
     return {name: row.labels[name] for name in _IDENTITY}
 
 
-def _index(text: str) -> int:
-    if not (text.isascii() and text.isdigit()):
-        raise SourceError("bad_answer", f"expected the index of a card, found {text[:20]!r}")
+def _number(text: str, what: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS):
+        raise SourceError("bad_answer", f"expected {what}, found {text[:20]!r}")
     return int(text)
 
 
@@ -159,7 +183,23 @@ def _values(page: _Page) -> Mapping[str, Mapping[str, float]]:
     for metric, field in _SCALARS.items():
         for row in page.rows(metric):
             values[row.labels["gpu_uuid"]][field] = row.value
+    for metric, (label, field) in _BY_LABEL.items():
+        for row in page.rows(metric):
+            if key := row.labels[label]:
+                values[row.labels["gpu_uuid"]][f"{field}.{key}"] = row.value
     return values
+
+
+def _xids(page: _Page) -> Mapping[str, tuple[XidCount, ...]]:
+    """Return the Xids of each card, whoever there told of them; of a card without any, nothing, watched or not."""
+    last = {(row.labels["gpu_uuid"], row.labels["xid"]): row.value for row in page.rows(c.GPU_XID_LAST)}
+    found: defaultdict[str, list[XidCount]] = defaultdict(list)
+    for row in page.rows(c.GPU_XID_ERRORS):
+        uuid, code = row.labels["gpu_uuid"], row.labels["xid"]
+        if row.value > 0:
+            at = last.get((uuid, code), _UNKNOWN_TIME)
+            found[uuid].append(XidCount(code=_number(code, "the code of an Xid"), count=round(row.value), last_at=at))
+    return {uuid: tuple(sorted(xids, key=lambda xid: xid.code)) for uuid, xids in found.items()}
 
 
 def _owners(page: _Page, *, is_asked: bool) -> tuple[Owner, ...] | None:

@@ -20,7 +20,7 @@ _WHOLE: Final = frozenset(
         "row_remaps",
     }
 )
-_CLAIMS: Final = frozenset({"is_remap_pending", "is_remap_failed"})
+_CLAIMS: Final = frozenset({"is_remap_pending", "is_remap_failed", "clock_events"})
 
 
 def nest(values: Mapping[str, float]) -> dict[str, Any]:
