@@ -49,8 +49,9 @@ format: venv ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: venv tools ## measure a scrape against a peer and a floor, in one run
+bench: venv tools ## measure a scrape against a peer and a floor, and probe as a process
 	PYTHONPATH=tests $(BIN)/python -m benchmarks.scrape
+	PYTHONPATH=tests $(BIN)/python -m benchmarks.probe_process
 
 lock: ## write the requirements files anew out of pyproject.toml (needs uv)
 	uv pip compile pyproject.toml $(LOCK) -o requirements.txt

@@ -6,7 +6,6 @@ Nothing else puts the parts together: sources, collectors and probes get what th
 import contextlib
 import logging
 from collections.abc import Callable, Coroutine
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
@@ -14,6 +13,7 @@ import click
 
 from exporter.errors import ConfigError, ListenError
 from exporter.sources.simulated_scenarios import SCENARIOS
+from exporter.version import VERSION
 
 if TYPE_CHECKING:
     from exporter.config import Config
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _USAGE_ERROR: Final = 2
 _ADDRESS: Final = "0.0.0.0:19840"
+_EXPORTER: Final = "http://127.0.0.1:19840"
 _DEMO: Final = """\
 Lanewatch demo, scenario {scenario}. Everything below is simulated: no card, no cluster, no model.
 
@@ -37,7 +38,7 @@ _log = logging.getLogger("lanewatch")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(version("lanewatch"), prog_name="lanewatch")
+@click.version_option(VERSION, prog_name="lanewatch")
 def main() -> None:
     """Tell which layer failed: card, driver, allocation, lane, server, gateway or alias."""
 
@@ -97,6 +98,28 @@ def demo(scenario: str, **options: Any) -> None:  # noqa: ANN401  # what the opt
     _run(_demo(scenario, _prepare(options), options))
 
 
+@main.command()
+@click.option("--alias", envvar="LANEWATCH_ALIAS", metavar="NAME", help="One alias; none: all.")
+@_option("--url", "url", default=_EXPORTER, show_default=True, help="A running exporter with role cluster or all.")
+def explain(alias: str | None, url: str) -> None:
+    """Print every layer under an alias as a running exporter sees it; exit 0 well, 10 warn, 20 failed or not told."""
+    import asyncio  # noqa: PLC0415
+
+    from probes import explain as explaining  # noqa: PLC0415
+    from probes.report import exit_code  # noqa: PLC0415
+    from probes.terminal import fit, painter  # noqa: PLC0415
+
+    try:
+        explained = asyncio.run(explaining.explain(url, alias))
+    except ConfigError as error:
+        _exit_with(error)
+    except explaining.ExplainError as error:
+        click.echo(f"lanewatch: {url}: {error}", err=True)
+        raise SystemExit(20) from error
+    click.echo(fit(explaining.as_text(explained, painter())), color=True)
+    raise SystemExit(exit_code(explained))
+
+
 @main.group("config")
 def config_group() -> None:
     """Check a configuration file, or print every key with its default and meaning."""
@@ -122,7 +145,7 @@ def reference() -> None:
 @click.option("--check", "is_check", is_flag=True, help="Write nothing; exit 1 and name the files that differ.")
 @click.option("--out", default=".", show_default=True, metavar="DIRECTORY", help="Root of the checkout.")
 def generate(*, is_check: bool, out: str) -> None:
-    """Write the rules, the dashboards and METRICS.md out of their sources."""
+    """Write the rules, the dashboards, METRICS.md and docs/faults.md out of their sources."""
     differing = {path: text for path, text in sorted(_generated().items()) if _differs(Path(out, path), text)}
     for path, text in differing.items():
         click.echo(f"{path}: {'differs: run `make generate`' if is_check else 'written'}")
@@ -137,8 +160,10 @@ def _generated() -> dict[str, str]:
     import alerts.render  # noqa: PLC0415
     import dashboards.render  # noqa: PLC0415
     from exporter import metrics_document  # noqa: PLC0415
+    from probes import fault_document  # noqa: PLC0415
 
-    return {**alerts.render.render(), **dashboards.render.render(), **metrics_document.render()}
+    documents = metrics_document.render() | fault_document.render()
+    return {**alerts.render.render(), **dashboards.render.render(), **documents}
 
 
 def _differs(path: Path, text: str) -> bool:
@@ -209,7 +234,7 @@ def _run(work: Coroutine[Any, Any, None]) -> None:
 def _identity(options: dict[str, Any]) -> "Identity":
     from exporter.landing import Identity  # noqa: PLC0415
 
-    return Identity(version=version("lanewatch"), role=options["role"])
+    return Identity(version=VERSION, role=options["role"])
 
 
 def _listen(options: dict[str, Any]) -> "Listen":

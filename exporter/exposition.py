@@ -163,6 +163,11 @@ def _render_family(family: Family) -> Rendered:
     return Rendered(family, generate_latest(one), generate_openmetrics(one).removesuffix(_END))  # type: ignore[no-untyped-call]  # the library leaves it untyped
 
 
+def as_text(families: Iterable[Family]) -> bytes:
+    """Return families as Prometheus text, for a page of its own that is not prepared."""
+    return b"".join(_render_family(family).text for family in families if family.samples)
+
+
 def _body(plain: bytes) -> Body:
     # level 1: a fifth of the time of level 6 for a seventh more bytes
     return Body(plain, gzip.compress(plain, compresslevel=1, mtime=0))

@@ -10,6 +10,7 @@ from functools import lru_cache
 from html import escape
 from importlib.resources import files
 from typing import Final
+from urllib.parse import quote
 
 from exporter import catalogue as c
 from exporter.exposition import Page
@@ -103,7 +104,18 @@ def _aliases(rows: _Rows) -> Iterator[list[str]]:
         served = next((_served(one) for one, _ in rows.of(c.PROBE_SERVED_INFO, alias=alias)), "")
         first = rows.value(c.PROBE_FIRST_TOKEN, alias=alias)
         # of an alias that does not answer now, the last answer's time would be news from yesterday
-        yield [_text(alias), _light(outcome), _light(cause), _seconds(first if served else None), served or _NOTHING]
+        in_time = _seconds(first if served else None) + _why_late(rows, alias)
+        yield [_text(alias), _light(outcome), _light(cause) + _why(alias, cause), in_time, served or _NOTHING]
+
+
+def _why(alias: str, cause: str) -> str:
+    """Return the way to every layer's evidence, where there is something to explain."""
+    return "" if cause in {"", "none"} else f" <a href='explain?alias={quote(alias, safe='')}'>why</a>"
+
+
+def _why_late(rows: _Rows, alias: str) -> str:
+    late = rows.state(c.ALIAS_FIRST_TOKEN_CAUSE, "cause", alias=alias)
+    return "" if late in {"", "none"} else f" <small>late: {_text(late)}</small>"
 
 
 def _served(labels: Mapping[str, str]) -> str:

@@ -1,11 +1,12 @@
-"""HTTP: `/metrics`, `/healthz`, `/readyz` and the page at `/`.
+"""HTTP: `/metrics`, `/healthz`, `/readyz`, the page at `/`, and pages that others add.
 
-Every answer is made from the prepared page: no request touches hardware, a network, or a lock that a worker holds.
+Every answer of our own is made from the prepared page: no request for it touches hardware, a network, or a lock that a
+worker holds.
 """
 
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -17,6 +18,7 @@ from exporter.errors import ListenError
 from exporter.exposition import Page
 from exporter.landing import Identity
 from exporter.poll import NOT_READ_YET
+from exporter.route import Handler, Request
 
 _QUICK_STOP_SECONDS: Final = 1.0
 _SAFE_HEADERS: Final = {
@@ -35,8 +37,10 @@ class Listen:
     tls: ssl.SSLContext | None = None
 
 
-def application(current: Callable[[], Page], identity: Identity) -> web.Application:
-    """Return the application whose every answer comes from `current()`."""
+def application(
+    current: Callable[[], Page], identity: Identity, routes: Mapping[str, Handler] | None = None
+) -> web.Application:
+    """Return the application whose answers come from `current()`, but for the pages in `routes`."""
 
     async def metrics(request: web.Request) -> web.Response:
         body, headers = current().answer(request.headers.get("Accept", ""), request.headers.get("Accept-Encoding", ""))
@@ -62,9 +66,23 @@ def application(current: Callable[[], Page], identity: Identity) -> web.Applicat
             web.get("/healthz", healthz),
             web.get("/readyz", readyz),
             web.get("/", index),
+            *(web.get(path, _page(handler), allow_head=False) for path, handler in (routes or {}).items()),
         ]
     )
     return app
+
+
+def _page(handler: Handler) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """Return the page as the HTTP library wants to see it; `getone` gives the first of several values."""
+
+    async def answer(request: web.Request) -> web.Response:
+        query = {name: request.query.getone(name) for name in request.query}
+        headers = {name.lower(): request.headers.getone(name) for name in request.headers}
+        reply = await handler(Request(query=query, headers=headers))
+        headers = {**_SAFE_HEADERS, **reply.headers, "Content-Type": reply.content_type}
+        return web.Response(status=reply.status, body=reply.body, headers=headers)
+
+    return answer
 
 
 def unread_sources(page: Page) -> list[str]:

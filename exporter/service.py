@@ -11,6 +11,7 @@ from typing import Final
 from exporter.exposition import Exposition, Page
 from exporter.landing import Identity
 from exporter.poll import Poller, keep_running
+from exporter.route import Handler
 from exporter.server import Listen, application, serving
 
 _PAUSE_SECONDS: Final = 0.2  # between two preparations: a storm of changes costs at most five pages a second
@@ -51,10 +52,11 @@ class Service:
     identity: Identity
     listen: Listen
     background: Mapping[str, Callable[[], Awaitable[None]]] = field(default_factory=dict)
+    routes: Mapping[str, Handler] = field(default_factory=dict)
 
     async def run(self, stop: asyncio.Event, announce: Callable[[str], None]) -> None:
         """Serve until `stop` is set; `announce` gets the URL once it answers."""
-        app = application(lambda: self.keeper.page, self.identity)
+        app = application(lambda: self.keeper.page, self.identity, self.routes)
         work = {"polling": self.poller.run, "page": self.keeper.run, **self.background}
         tasks = [asyncio.create_task(keep_running(name, run), name=name) for name, run in work.items()]
         try:

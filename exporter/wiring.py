@@ -7,85 +7,40 @@ import asyncio
 import contextlib
 import signal
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from exporter import catalogue as c
-from exporter.cluster import Dra, Events, Nodes, Workloads
+from exporter.cluster import Events, Nodes, Workloads
 from exporter.collectors import devices, sources
 from exporter.collectors.disagreement import DisagreementCollector
-from exporter.collectors.headroom import HeadroomCollector
-from exporter.collectors.lane_events import LaneEventCollector
-from exporter.collectors.lanes import LaneCollector
 from exporter.collectors.nodes import NodeCollector
-from exporter.collectors.ownership import OwnershipCollector, collect_claims
+from exporter.collectors.ownership import OwnershipCollector
 from exporter.collectors.presence import PresenceCollector
 from exporter.collectors.processes import ProcessCollector
-from exporter.collectors.starts import StartCollector
 from exporter.collectors.xids import XidCollector
-from exporter.config import Config, Role, node_name
-from exporter.exposition import Collector, Exposition, Select, as_it_is
+from exporter.config import Config, Role
+from exporter.exposition import Collector, Exposition
 from exporter.facts import attribution, xid
 from exporter.facts.chosen import choose
 from exporter.landing import Identity
 from exporter.metric import Family
-from exporter.poll import Part, Poller, Schedule, Source
+from exporter.poll import Poller
 from exporter.server import Listen
 from exporter.service import PageKeeper, Service
-from exporter.snapshot import Agents, Allocations, Gpus, KernelLog, PciBus, Processes, Snapshot
+from exporter.snapshot import Allocations, Gpus, KernelLog, PciBus, Processes, Snapshot
+from exporter.wired import Wiring, schedule
+from exporter.wiring_cluster import wire_cluster, wire_fleet, wire_lanes
 
 if TYPE_CHECKING:
     from exporter.sources.nvml_reader import NvmlReader
     from exporter.sources.simulated_moment import Stagehand
     from exporter.xid_store import Kept, XidStore
 
-_SLOTS: Final = {  # source -> field of the snapshot
-    "nvml": "gpus",
-    "dcgm": "dcgm",
-    "xpum": "xpum",
-    "podresources": "allocations",
-    "processes": "processes",
-    "kernel_log": "kernel_log",
-    "pci": "pci",
-    "kubernetes": "workloads",
-    "nodes": "nodes",
-    "claims": "dra",
-    "events": "events",
-    "agents": "agents",
-    "answers": "answers",
-}
-_INSTANT: Final = 1.0  # seconds between two looks at a source that only reads its own memory
-_DEADLINE: Final = 5.0
 _BUS_INTERVAL: Final = 30.0
-_CLAIMS_INTERVAL: Final = 5.0  # a cluster without DRA has an error each time
 _KUBELET_RETRY: Final = 4.0  # ownership is back within 5 s after a kubelet that restarts
-
-
-Follower = Callable[[Callable[[], Snapshot]], None]
-"""What must know what other sources said: it is told, before anything runs, where the present snapshot stands."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wiring:
-    """What runs: sources, what makes families of them, and what goes on in the background."""
-
-    schedules: tuple[Schedule, ...] = ()
-    collectors: Mapping[str, Collector] = field(default_factory=dict)
-    background: Mapping[str, Callable[[], Awaitable[None]]] = field(default_factory=dict)
-    followers: tuple[Follower, ...] = ()
-    select: Select = as_it_is
-
-    def __or__(self, other: "Wiring") -> "Wiring":
-        """Return both."""
-        return Wiring(
-            schedules=self.schedules + other.schedules,
-            collectors={**self.collectors, **other.collectors},
-            background={**self.background, **other.background},
-            followers=self.followers + other.followers,
-            select=self.select if other.select is as_it_is else other.select,
-        )
 
 
 async def wire_sources(config: Config, role: Role, stack: contextlib.AsyncExitStack) -> Wiring:
@@ -94,8 +49,7 @@ async def wire_sources(config: Config, role: Role, stack: contextlib.AsyncExitSt
     if role != "cluster":
         wiring |= await _wire_node(config, stack)
     if role != "node":
-        wiring |= await _wire_cluster(config, stack)
-        wiring |= _wire_fleet(config) | _wire_agents(config, role, stack)
+        wiring |= wire_cluster(config, role, stack)
     return wiring
 
 
@@ -108,9 +62,9 @@ def wire_simulated(config: Config, role: Role, hand: "Stagehand") -> Wiring:
     if role != "cluster":
         wiring |= Wiring(
             schedules=(
-                _schedule("nvml", SimulatedGpus(hand), Gpus),
-                _schedule("podresources", SimulatedKubelet(hand), Allocations),
-                _schedule("processes", SimulatedProcesses(hand), Processes),
+                schedule("nvml", SimulatedGpus(hand), Gpus),
+                schedule("podresources", SimulatedKubelet(hand), Allocations),
+                schedule("processes", SimulatedProcesses(hand), Processes),
             ),
             collectors={
                 "xids": XidCollector(xid.table(config.xid.overrides)).collect,
@@ -121,7 +75,7 @@ def wire_simulated(config: Config, role: Role, hand: "Stagehand") -> Wiring:
             },
         )
     if role != "node":
-        wiring |= _wire_simulated_cluster(config, hand) | _wire_lanes(config) | _wire_fleet(config)
+        wiring |= _wire_simulated_cluster(config, hand) | wire_lanes(config) | wire_fleet(config)
     return wiring
 
 
@@ -132,9 +86,9 @@ def _wire_simulated_cluster(config: Config, hand: "Stagehand") -> Wiring:
     node = config.node or NODE
     return Wiring(
         schedules=(
-            _schedule("kubernetes", cluster.SimulatedCluster(hand, partial(cluster.workloads, node=node)), Workloads),
-            _schedule("nodes", cluster.SimulatedCluster(hand, partial(cluster.nodes, node=node)), Nodes),
-            _schedule("events", cluster.SimulatedCluster(hand, cluster.events), Events),
+            schedule("kubernetes", cluster.SimulatedCluster(hand, partial(cluster.workloads, node=node)), Workloads),
+            schedule("nodes", cluster.SimulatedCluster(hand, partial(cluster.nodes, node=node)), Nodes),
+            schedule("events", cluster.SimulatedCluster(hand, cluster.events), Events),
         )
     )
 
@@ -148,7 +102,14 @@ async def run(
         follow(lambda: poller.snapshot)
     itself = {"build": _build_info(identity, is_simulated=first.is_simulated)}
     keeper = PageKeeper(poller, Exposition({**itself, **wiring.collectors}, wiring.select))
-    service = Service(keeper=keeper, poller=poller, identity=identity, listen=listen, background=wiring.background)
+    service = Service(
+        keeper=keeper,
+        poller=poller,
+        identity=identity,
+        listen=listen,
+        background=wiring.background,
+        routes=wiring.routes,
+    )
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -168,8 +129,8 @@ async def _wire_node(config: Config, stack: contextlib.AsyncExitStack) -> Wiring
         # whatever the kubelet last said is gone within two intervals, the reading that finds it out included
         kubelet = PodResources(config.kubelet.socket, keep_seconds=2 * every - min(every, _KUBELET_RETRY))
         stack.push_async_callback(kubelet.close)
-        schedule = _schedule("podresources", kubelet, Allocations, every=every)
-        wiring |= Wiring(schedules=(replace(schedule, retry_seconds=_KUBELET_RETRY),))
+        scheduled = schedule("podresources", kubelet, Allocations, every=every)
+        wiring |= Wiring(schedules=(replace(scheduled, retry_seconds=_KUBELET_RETRY),))
     return wiring | Wiring(collectors={"ownership": OwnershipCollector().collect})
 
 
@@ -183,7 +144,7 @@ def _wire_processes(config: Config) -> Wiring:
         return wiring
     table = ProcessTable(settings, config.kubelet.pod_logs)
     return wiring | Wiring(
-        schedules=(_schedule("processes", table, Processes, every=settings.interval_seconds),),
+        schedules=(schedule("processes", table, Processes, every=settings.interval_seconds),),
         followers=(lambda look: table.follow(lambda: attribution.pids(look())),),
     )
 
@@ -214,7 +175,7 @@ def _wire_kernel_log(config: Config, stack: contextlib.AsyncExitStack, kept: "Ke
         return Wiring()
     source = KernelLogSource(settings.path, after=kept.ledger.sequence, since=kept.since)
     stack.callback(source.close)
-    return Wiring(schedules=(_schedule("kernel_log", source, KernelLog),))
+    return Wiring(schedules=(schedule("kernel_log", source, KernelLog),))
 
 
 def _wire_presence(config: Config) -> Wiring:
@@ -222,7 +183,7 @@ def _wire_presence(config: Config) -> Wiring:
 
     bus = Pci(config.presence.pci_devices)
     return Wiring(
-        schedules=(_schedule("pci", bus, PciBus, every=_BUS_INTERVAL),),
+        schedules=(schedule("pci", bus, PciBus, every=_BUS_INTERVAL),),
         collectors={"presence": PresenceCollector(config.presence.expected_gpus).collect},
     )
 
@@ -234,7 +195,7 @@ async def _wire_nvml(config: Config, stack: contextlib.AsyncExitStack) -> Wiring
     await reader.start()
     stack.push_async_callback(reader.stop)
     return Wiring(
-        schedules=(_schedule("nvml", reader, Gpus),),
+        schedules=(schedule("nvml", reader, Gpus),),
         collectors={"devices": devices.collect, "reader": _reader(reader)},
     )
 
@@ -244,7 +205,7 @@ def _wire_exporters(config: Config) -> Wiring:
     if config.dcgm is not None:
         from exporter.sources.dcgm import Dcgm  # noqa: PLC0415
 
-        dcgm = _schedule("dcgm", Dcgm(config.dcgm.url), Gpus, every=config.dcgm.interval_seconds)
+        dcgm = schedule("dcgm", Dcgm(config.dcgm.url), Gpus, every=config.dcgm.interval_seconds)
         both = {"devices": devices.collect, "disagreement": DisagreementCollector().collect}
         wiring |= Wiring(schedules=(dcgm,), collectors=both)
     if config.dcgm is not None or config.xpum is not None:  # two views of the cards, which may differ
@@ -252,78 +213,9 @@ def _wire_exporters(config: Config) -> Wiring:
     if config.xpum is not None:
         from exporter.sources.xpum import Xpum  # noqa: PLC0415
 
-        xpum = _schedule("xpum", Xpum(config.xpum.url), Gpus, every=config.xpum.interval_seconds)
+        xpum = schedule("xpum", Xpum(config.xpum.url), Gpus, every=config.xpum.interval_seconds)
         wiring |= Wiring(schedules=(xpum,), collectors={"devices": devices.collect})
     return wiring
-
-
-async def _wire_cluster(config: Config, stack: contextlib.AsyncExitStack) -> Wiring:
-    wiring = _wire_lanes(config)
-    return wiring | _wire_kubernetes(config, stack) if config.kubernetes.enabled else wiring
-
-
-def _wire_lanes(config: Config) -> Wiring:
-    """Wire what is concluded of the lanes: how they are, how they started, and what happened to them."""
-    return Wiring(
-        collectors={
-            "lanes": LaneCollector(config.pools, config.kubernetes.annotations).collect,
-            "starts": StartCollector(config.pools).collect,
-            "lane_events": LaneEventCollector(config.pools).collect,
-        }
-    )
-
-
-def _wire_kubernetes(config: Config, stack: contextlib.AsyncExitStack) -> Wiring:
-    """Wire what watches the API server: one way there, and for each source a standing of its own."""
-    from exporter.sources.claims import ClaimsSource  # noqa: PLC0415
-    from exporter.sources.following import api_of, stop_all  # noqa: PLC0415
-    from exporter.sources.kubernetes import EventsSource, KubernetesSource, NodesSource  # noqa: PLC0415
-
-    settings = config.kubernetes
-    api = api_of(settings)
-    workloads = KubernetesSource(config, api)
-    nodes = [NodesSource(config, api)] if settings.nodes else []
-    events = [EventsSource(config, api)] if settings.events else []
-    claims = [ClaimsSource(settings, api)] if settings.claims else []
-    for one in claims:
-        stack.callback(one.stop)
-    stack.callback(lambda: stop_all([workloads, *nodes, *events]))
-    return Wiring(
-        schedules=(
-            _schedule("kubernetes", workloads, Workloads),
-            *(_schedule("nodes", one, Nodes) for one in nodes),
-            *(_schedule("events", one, Events) for one in events),
-            *(_schedule("claims", one, Dra, every=_CLAIMS_INTERVAL) for one in claims),
-        ),
-        collectors={"claims": collect_claims},
-    )
-
-
-def _wire_fleet(config: Config) -> Wiring:
-    """Wire what is concluded of the nodes with GPUs."""
-    return Wiring(
-        collectors={
-            "nodes": NodeCollector(config.node_baseline, config.pools, config.agents).collect,
-            "headroom": HeadroomCollector(config.pools).collect,
-        }
-    )
-
-
-def _wire_agents(config: Config, role: Role, stack: contextlib.AsyncExitStack) -> Wiring:
-    """Wire the agents of other nodes; this node's own sources are nearer than its agent."""
-    settings = config.agents
-    if not settings.enabled or not (config.kubernetes.enabled or settings.urls):
-        return Wiring()
-    from exporter.sources.agents import AgentsSource  # noqa: PLC0415
-
-    source = AgentsSource(settings, config.pools, own=node_name(config) if role == "all" else "")
-    stack.push_async_callback(source.close)
-    return Wiring(schedules=(_schedule("agents", source, Agents),), followers=(source.follow,))
-
-
-def _schedule(name: str, source: Source, part: type[Part], *, every: float = _INSTANT) -> Schedule:
-    slot = _SLOTS[name]
-    return Schedule(name=name, source=source, slot=slot, part=part, interval_seconds=every, deadline_seconds=_DEADLINE)
 
 
 def _build_info(identity: Identity, *, is_simulated: bool) -> Collector:

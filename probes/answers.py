@@ -6,7 +6,7 @@ configuration does not name is nobody's.
 
 from collections.abc import Iterable, Iterator
 
-from exporter.config import Lane
+from exporter.config_path import Lane
 from exporter.snapshot import Answers
 from probes.attempt import Attempt
 from probes.ledger import Ledger

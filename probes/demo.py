@@ -2,14 +2,17 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
-from exporter.config import Alias, Config, Gateway, Lane, Role
-from exporter.sources.simulated_moment import Stagehand
+from exporter.config import Config, Role
+from exporter.config_path import Alias, Gateway, Lane, Probes
+from exporter.sources.simulated_moment import Moment, Stagehand
 from exporter.sources.simulated_stage import FAST, LANES, Stage
-from exporter.wiring import Wiring, wire_simulated
+from exporter.wired import Wiring
+from exporter.wiring import wire_simulated
 from probes.secret import Secret
 from probes.simulated_gateway import SimulatedPath, SimulatedPlan, simulated_path
 from probes.simulated_lane import SimulatedLane
@@ -17,14 +20,17 @@ from probes.wiring import prober_with_key, wire_probes
 
 _ALIASES: Final = ("fast", "chat")
 _LOOK_SECONDS: Final = 0.2
+_LOOK_AT_LANES_SECONDS: Final = 2.0
 _PROBE_SECONDS: Final = 5.0  # far more often than on a real lane: a demo shall show something at once
 _log = logging.getLogger(__name__)
 
 
 @asynccontextmanager
-async def demo_wiring(scenario: str, config: Config, role: Role) -> AsyncIterator[tuple[Wiring, str]]:
+async def demo_wiring(
+    scenario: str, config: Config, role: Role, clock: Callable[[], float] = time.monotonic
+) -> AsyncIterator[tuple[Wiring, str]]:
     """Run the simulated path of a scenario; gives what to serve, and what to tell the person who watches."""
-    hand = Stagehand(scenario)
+    hand = Stagehand(scenario, clock)
     async with simulated_path(_plan(hand.moment.stage)) as path:
         config = _pointed_at(path, config, hand)
         wiring = wire_simulated(config, role, hand)
@@ -53,6 +59,7 @@ def _pointed_at(path: SimulatedPath, config: Config, hand: Stagehand) -> Config:
         gateway=Gateway(url=path.url),
         aliases=tuple(alias for alias in config.aliases if alias.name in _ALIASES) or aliases,
         lanes=tuple(Lane(name=lane, url=path.lane_url(lane), model_id=lane) for lane in LANES),
+        probes=Probes(look_interval_seconds=_LOOK_AT_LANES_SECONDS),
     )
 
 
@@ -64,19 +71,27 @@ def _lane_of(hand: Stagehand) -> str:
 
 async def _play(hand: Stagehand, path: SimulatedPath) -> None:
     """Follow the scenario for ever: start and stop lanes, move the aliases, say what happens."""
-    before: Stage | None = None
+    before: tuple[Stage | None, frozenset[str]] = (None, frozenset())
     while True:
         moment = hand.moment
-        stage = moment.stage
-        if stage is not before:
+        stage, loading = moment.stage, _loading(moment)
+        if stage is not before[0]:
             _log.info("simulated, %.0f s: %s", moment.elapsed, stage.says)
-            await _set(path, stage)
-            before = stage
+        if (stage, loading) != before:
+            await _set(path, stage, loading)
+            before = (stage, loading)
         await asyncio.sleep(_LOOK_SECONDS)
 
 
-async def _set(path: SimulatedPath, stage: Stage) -> None:
+def _loading(moment: Moment) -> frozenset[str]:
+    """Return the lanes whose servers run and do not serve yet."""
+    runs = {life.lane: life.run_at(moment.elapsed) for life in moment.pods}
+    return frozenset(lane for lane, run in runs.items() if run is not None and moment.elapsed < run.ready)
+
+
+async def _set(path: SimulatedPath, stage: Stage, loading: frozenset[str]) -> None:
     for lane in LANES:
-        await (path.start_lane(lane) if lane in stage.answering else path.stop_lane(lane))
+        is_there = lane in loading or lane in stage.answering
+        await (path.start_lane(lane, loads=lane in loading) if is_there else path.stop_lane(lane))
     for alias in _ALIASES:
         path.set_route(alias, stage.serves_fast)

@@ -1,191 +1,98 @@
-"""What the probes of each alias came to so far: counters that begin at 0, the last attempt, and its verdict.
+"""What the probes of each alias and each lane came to so far: counters that begin at 0, the last attempt, its verdict.
 
-No clock, no task: `record` takes what the schedule brings, `families` gives what the exposition asks for.
+No clock, no task: attempts come from whoever made them, `families` gives what the exposition asks for.
 """
 
-import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Final
+from collections.abc import Iterable, Iterator
 
-from exporter import catalogue
-from exporter.config import Alias, Config
-from exporter.metric import Family, Metric, Sample, one_hot
+from exporter.config import Config
+from exporter.config_path import Alias, Kind
+from exporter.metric import Family
 from exporter.snapshot import Snapshot
+from probes import accounts
+from probes.accounts import Account, LaneAccount
 from probes.attempt import Attempt
-from probes.outcome import OUTCOMES, POLICY, SLOS, Outcome, is_late
-from probes.served import served_lane
-from probes.verdict import CAUSES, NOT_PROBED, Verdict, root_cause
-
-_TOKEN_KINDS: Final = ("prompt", "completion")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
-    """Everything counted for one alias."""
-
-    outcomes: Mapping[str, int] = field(default_factory=lambda: dict.fromkeys(OUTCOMES, 0))
-    events: Mapping[str, int] = field(default_factory=lambda: dict.fromkeys(SLOS, 0))
-    bad_events: Mapping[str, int] = field(default_factory=lambda: dict.fromkeys(SLOS, 0))
-    tokens: Mapping[str, int] = field(default_factory=lambda: dict.fromkeys(_TOKEN_KINDS, 0))
-    consecutive_failures: int = 0
-    last: Attempt | None = None
-    last_outcome: Outcome | None = None
-    last_answered: Attempt | None = None
+from probes.ledger_families import Books, Served, families_of
+from probes.outcome import POLICY, Outcome
+from probes.verdict import Case, Probed, Verdict, judge_layers
 
 
 class Ledger:
-    """The accounts of all configured aliases; `families` is a collector of the exposition."""
+    """The accounts of all configured aliases and lanes; `families` is a collector of the exposition."""
 
     def __init__(self, config: Config) -> None:
         self._aliases = {alias.name: alias for alias in config.aliases}
         self._lanes = config.lanes
-        self._accounts = {name: Account() for name in self._aliases}
+        self._accounts = {alias.name: accounts.open_account(alias) for alias in config.aliases}
+        self._asked_lanes = {pair: LaneAccount() for pair in _pairs(config)}
+        self._served = {lane.name: Served() for lane in config.lanes}
 
-    def record(self, alias: Alias, attempt: Attempt, outcome: Outcome) -> None:
-        """Enter one attempt."""
-        self._accounts[alias.name] = _enter(self._accounts[alias.name], alias, attempt, outcome)
+    def record(self, alias: Alias, attempt: Attempt, outcome: Outcome, *, is_cold: bool = False) -> None:
+        """Enter an attempt through the gateway whose time had come."""
+        account = self._accounts[alias.name]
+        self._accounts[alias.name] = accounts.enter(account, alias, attempt, outcome, is_cold=is_cold)
+        if alias.lane in self._served:
+            self._served[alias.lane] = self._served[alias.lane].plus(POLICY[outcome].lane)
+
+    def record_skip(self, alias: Alias, outcome: Outcome, *, at: float, is_passive: bool = False) -> None:
+        """Enter that nothing was asked when the time had come, at Unix time `at`."""
+        account = self._accounts[alias.name]
+        self._accounts[alias.name] = accounts.enter_skip(account, outcome, at=at, is_passive=is_passive)
+
+    def record_on_demand(self, alias: Alias, attempt: Attempt, outcome: Outcome) -> None:
+        """Enter what somebody asked for out of turn: it costs, and is no event of an objective."""
+        self._accounts[alias.name] = accounts.enter_cost(self._accounts[alias.name], alias, attempt, outcome)
+
+    def record_direct(self, alias: Alias, attempt: Attempt, outcome: Outcome) -> None:
+        """Enter a question to the lane itself: the alias pays for it, the lane answers for it."""
+        pair = alias.lane, alias.kind
+        self._asked_lanes[pair] = accounts.enter_lane(self._asked_lanes[pair], attempt, outcome)
+        if not outcome.startswith("skipped_"):
+            account = self._accounts[alias.name]
+            self._accounts[alias.name] = accounts.enter_direct(account, alias, attempt, outcome)
 
     def account(self, alias: str) -> Account:
         """Return what is counted for `alias`."""
         return self._accounts[alias]
 
+    def lane_account(self, lane: str, kind: Kind) -> LaneAccount:
+        """Return what is counted for `lane`, asked directly with this kind of question."""
+        return self._asked_lanes[lane, kind]
+
+    def case(self, alias: str, snapshot: Snapshot, now: float | None = None) -> Case:
+        """Return what a verdict on `alias` is made of; without `now` it is as of the last probe."""
+        account, wanted = self._accounts[alias], self._aliases[alias]
+        return Case(
+            alias=wanted,
+            snapshot=snapshot,
+            now=now if now is not None else account.last.ended_at if account.last else 0.0,
+            gateway=_probed(account.last, account.last_outcome),
+            direct=_probed(account.last_direct, account.last_direct_outcome),
+            lane=next((lane for lane in self._lanes if lane.name == wanted.lane), None),
+            skipped=account.skipped,
+            is_cold=account.is_cold,
+            is_repeated=accounts.is_repeated(account),
+        )
+
     def verdict(self, alias: str, snapshot: Snapshot) -> Verdict:
         """Return the layer that explains the last probe of `alias`, seen with what is known now."""
-        account = self._accounts[alias]
-        if account.last is None or account.last_outcome is None:
-            return NOT_PROBED
-        return root_cause(account.last_outcome, account.last, alias=self._aliases[alias], snapshot=snapshot)
+        verdict = judge_layers(self.case(alias, snapshot))
+        return Verdict(verdict.cause, verdict.evidence)
 
-    def families(self, snapshot: Snapshot, now: float) -> Iterable[Family]:  # noqa: ARG002  # a collector's signature
+    def families(self, _snapshot: Snapshot, now: float) -> Iterable[Family]:
         """Yield every family about probes."""
-        for metric, samples_of in _FAMILIES.items():
-            yield metric.of(
-                sample
-                for name, alias in self._aliases.items()
-                for sample in samples_of(metric, alias, self._accounts[name])
-            )
-        yield catalogue.PROBE_SERVED_INFO.of(self._served())
-        yield catalogue.ALIAS_ROOT_CAUSE.of(self._causes(snapshot))
+        yield from families_of(self._books(), now)
 
-    def _served(self) -> Iterator[Sample]:
-        for name, account in self._accounts.items():
-            if account.last is None or account.last is not account.last_answered:
-                continue
-            lane, is_fallback = served_lane(account.last.served, self._lanes), account.last_outcome == "fallback"
-            yield catalogue.PROBE_SERVED_INFO.sample(1, alias=name, lane=lane, fallback=str(is_fallback).lower())
-
-    def _causes(self, snapshot: Snapshot) -> Iterator[Sample]:
-        for name in self._aliases:
-            cause = self.verdict(name, snapshot).cause
-            yield from one_hot(catalogue.ALIAS_ROOT_CAUSE, CAUSES, cause, label="cause", alias=name)
+    def _books(self) -> Books:
+        accounts_by_alias = {name: (alias, self._accounts[name]) for name, alias in self._aliases.items()}
+        return Books(aliases=accounts_by_alias, asked_lanes=self._asked_lanes, served=self._served, lanes=self._lanes)
 
 
-def _enter(account: Account, alias: Alias, attempt: Attempt, outcome: Outcome) -> Account:
-    policy = POLICY[outcome]
-    is_failure = policy.availability == "bad"
-    events = {"availability": policy.availability != "excluded", "first_token": policy.is_answered}
-    bad = {"availability": is_failure, "first_token": policy.is_answered and is_late(attempt, alias)}
-    tokens = {"prompt": attempt.tokens.prompt or 0, "completion": attempt.tokens.completion or 0}
-    return dataclasses.replace(
-        account,
-        outcomes=_plus(account.outcomes, {outcome: 1}),
-        events=_plus(account.events, events),
-        bad_events=_plus(account.bad_events, bad),
-        tokens=_plus(account.tokens, tokens),
-        consecutive_failures=_failures_in_a_row(account, policy.availability),
-        last=attempt,
-        last_outcome=outcome,
-        last_answered=attempt if policy.is_answered else account.last_answered,
-    )
+def _probed(attempt: Attempt | None, outcome: Outcome | None) -> Probed | None:
+    return None if attempt is None or outcome is None else Probed(attempt, outcome)
 
 
-def _plus(counts: Mapping[str, int], more: Mapping[str, int]) -> dict[str, int]:
-    return {name: count + int(more.get(name, 0)) for name, count in counts.items()}
-
-
-def _failures_in_a_row(account: Account, availability: str) -> int:
-    """Count on after a failure, begin anew after a success; what says nothing changes nothing."""
-    if availability == "excluded":
-        return account.consecutive_failures
-    return account.consecutive_failures + 1 if availability == "bad" else 0
-
-
-_SamplesOf = Callable[[Metric, Alias, Account], Iterable[Sample]]
-
-
-def _attempts(metric: Metric, alias: Alias, account: Account) -> Iterator[Sample]:
-    for outcome, count in account.outcomes.items():
-        yield metric.sample(count, alias=alias.name, kind=alias.kind, outcome=outcome)
-
-
-def _counts(label: str, counts_of: Callable[[Account], Mapping[str, int]]) -> _SamplesOf:
-    def samples(metric: Metric, alias: Alias, account: Account) -> Iterator[Sample]:
-        for name, count in counts_of(account).items():
-            yield metric.sample(count, alias=alias.name, **{label: name})
-
-    return samples
-
-
-def _objectives(metric: Metric, alias: Alias, _: Account) -> Iterator[Sample]:
-    for slo in SLOS:
-        yield metric.sample(getattr(alias.objectives, slo), alias=alias.name, slo=slo)
-
-
-def _threshold(metric: Metric, alias: Alias, _: Account) -> Iterator[Sample]:
-    yield metric.sample(alias.objectives.first_token_seconds, alias=alias.name, slo="first_token")
-
-
-def _phases(metric: Metric, alias: Alias, account: Account) -> Iterator[Sample]:
-    for phase, seconds in (account.last.phases if account.last else {}).items():
-        yield metric.sample(seconds, alias=alias.name, phase=phase)
-
-
-def _failures(metric: Metric, alias: Alias, account: Account) -> Iterator[Sample]:
-    yield metric.sample(account.consecutive_failures, alias=alias.name)
-
-
-def _interval(metric: Metric, alias: Alias, _: Account) -> Iterator[Sample]:
-    yield metric.sample(alias.interval_seconds, alias=alias.name)
-
-
-def _fact(attempt_of: Callable[[Account], Attempt | None], fact_of: Callable[[Attempt], float | None]) -> _SamplesOf:
-    """Return samples of one fact of one attempt; what is not known is absent."""
-
-    def samples(metric: Metric, alias: Alias, account: Account) -> Iterator[Sample]:
-        attempt = attempt_of(account)
-        value = fact_of(attempt) if attempt else None
-        if value is not None:
-            yield metric.sample(value, alias=alias.name)
-
-    return samples
-
-
-def _last(account: Account) -> Attempt | None:
-    return account.last
-
-
-def _last_answered(account: Account) -> Attempt | None:
-    return account.last_answered
-
-
-def _last_outcome(metric: Metric, alias: Alias, account: Account) -> Iterator[Sample]:
-    if account.last_outcome is not None:
-        yield from one_hot(metric, OUTCOMES, account.last_outcome, label="outcome", alias=alias.name)
-
-
-_FAMILIES: Final[Mapping[Metric, _SamplesOf]] = {
-    catalogue.PROBE_ATTEMPTS: _attempts,
-    catalogue.PROBE_SLO_EVENTS: _counts("slo", lambda account: account.events),
-    catalogue.PROBE_SLO_BAD_EVENTS: _counts("slo", lambda account: account.bad_events),
-    catalogue.PROBE_SLO_OBJECTIVE: _objectives,
-    catalogue.PROBE_SLO_THRESHOLD: _threshold,
-    catalogue.PROBE_INTERVAL: _interval,
-    catalogue.PROBE_FIRST_TOKEN: _fact(_last_answered, lambda attempt: attempt.first_token),
-    catalogue.PROBE_PHASE: _phases,
-    catalogue.PROBE_TOKENS: _counts("kind", lambda account: account.tokens),
-    catalogue.PROBE_DECODE_RATE: _fact(_last_answered, lambda attempt: attempt.decode_rate),
-    catalogue.PROBE_CONSECUTIVE_FAILURES: _failures,
-    catalogue.PROBE_LAST_ATTEMPT: _fact(_last, lambda attempt: attempt.ended_at),
-    catalogue.PROBE_LAST_OUTCOME: _last_outcome,
-}
+def _pairs(config: Config) -> Iterator[tuple[str, Kind]]:
+    """Yield each lane and kind of question that can be asked past the gateway."""
+    reachable = {lane.name for lane in config.lanes if lane.url}
+    yield from ((alias.lane, alias.kind) for alias in config.aliases if alias.lane in reachable)

@@ -50,8 +50,9 @@ class SimulatedPath:
         """Return the address of a lane, as the gateway's headers will name it."""
         return self._lanes[lane].url
 
-    async def start_lane(self, lane: str) -> None:
-        """Let the lane answer again, on the port that it had."""
+    async def start_lane(self, lane: str, *, loads: bool = False) -> None:
+        """Let the lane answer again, on the port that it had; while it loads it only says so."""
+        self._lanes[lane].is_loading = loads
         await self._lanes[lane].start()
 
     async def stop_lane(self, lane: str) -> None:
@@ -132,24 +133,39 @@ async def _serve(
     path: SimulatedPath, session: aiohttp.ClientSession, request: web.Request, body: dict[str, Any]
 ) -> web.StreamResponse:
     """Ask the alias's lane, then its fallback; the first that begins to answer does so to its end."""
+    message = "litellm.InternalServerError: InternalServerError: OpenAIException - Connection error."
+    refusal = _error(500, message, "internal_server_error", _call_headers(request))
     for fallbacks, (alias, lane) in enumerate(path.choices(body["model"])):
         try:
             async with session.post(f"{lane.url}/v1/chat/completions", json=body, timeout=_limit(request)) as answer:
-                return await _relay(request, answer, _served_headers(request, alias, lane, fallbacks))
+                if answer.status == 200:
+                    return await _relay(request, answer, _served_headers(request, alias, lane, fallbacks))
+                refusal = await _as_litellm_error(request, answer)
         except (aiohttp.ClientConnectorError, aiohttp.ServerDisconnectedError):
             continue
         except TimeoutError:
             message = "litellm.Timeout: APITimeoutError - Request timed out. Error_str: Request timed out."
             return _error(408, message, "invalid_request_error", _call_headers(request))
-    message = "litellm.InternalServerError: InternalServerError: OpenAIException - Connection error."
-    return _error(500, message, "internal_server_error", _call_headers(request))
+    return refusal
+
+
+async def _as_litellm_error(request: web.Request, answer: aiohttp.ClientResponse) -> web.Response:
+    """Return a lane's error as LiteLLM words it; of the lane it names nothing but the headers."""
+    said = (await answer.json())["error"]["message"]
+    message = f"litellm.ServiceUnavailableError: ServiceUnavailableError: OpenAIException - {said}"
+    headers = {**_call_headers(request), **_provider_headers(answer)}
+    return _error(answer.status, message, "internal_server_error", headers)
+
+
+def _provider_headers(answer: aiohttp.ClientResponse) -> dict[str, str]:
+    return {f"llm_provider-{name.lower()}": value for name, value in answer.headers.items()}
 
 
 async def _relay(
     request: web.Request, answer: aiohttp.ClientResponse, headers: Mapping[str, str]
 ) -> web.StreamResponse:
     """Pass the lane's stream on, at the pace of the gateway; a lane that dies becomes an `error` event."""
-    provider = {f"llm_provider-{name.lower()}": value for name, value in answer.headers.items()}
+    provider = _provider_headers(answer)
     response = web.StreamResponse(headers={**headers, **provider, "Content-Type": "text/event-stream; charset=utf-8"})
     await response.prepare(request)
     try:
@@ -179,9 +195,10 @@ def _holds_token(chunk: Mapping[str, Any]) -> bool:
 
 
 def _as_litellm(chunk: Mapping[str, Any], alias: str) -> dict[str, Any]:
-    """Return the chunk as LiteLLM rewrites it: its own model, no nulls, and a choice even beside the usage."""
+    """Return the chunk as LiteLLM rewrites it: its own model, no nulls, no timings, a choice even beside the usage."""
     choices = [_without_nulls(choice) for choice in chunk["choices"]] or [{"index": 0, "delta": {}}]
-    return {**chunk, "model": alias, "choices": choices}
+    kept = {name: value for name, value in chunk.items() if name != "timings"}
+    return {**kept, "model": alias, "choices": choices}
 
 
 def _without_nulls(choice: Mapping[str, Any]) -> dict[str, Any]:

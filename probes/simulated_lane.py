@@ -1,26 +1,33 @@
 """One lane of the simulated path: a small llama-server on loopback that streams at a given speed.
 
-Real HTTP, made-up words. A lane that is stopped keeps its port but does not listen: what connects is really refused.
+Real HTTP, made-up words, and the pages of the true one: `/health`, `/slots`, `/props`, `/metrics`, `/v1/models`. A lane
+that is stopped keeps its port but does not listen: what connects is really refused. One that loads says so everywhere.
 """
 
 import asyncio
 import json
 import socket
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
 from aiohttp import web
 
 SIMULATED: Final = {"x-lanewatch-simulated": "1"}
+_HEADERS: Final = {**SIMULATED, "Server": "llama.cpp"}
 _WORDS: Final = ("This", " answer", " is", " simulated", ".", " ")
 _PROMPT_TOKENS: Final = 23
+_CONTEXT_TOKENS: Final = 49_152
 _METRICS: Final = (
     ("prompt_tokens_total", "counter", "Number of prompt tokens processed, excluding cached tokens"),
+    ("prompt_seconds_total", "counter", "Total time spent processing prompts"),
     ("tokens_predicted_total", "counter", "Number of generation tokens processed"),
+    ("tokens_predicted_seconds_total", "counter", "Total time spent generating tokens"),
+    ("n_decode_total", "counter", "Total number of llama_decode() calls"),
     ("requests_processing", "gauge", "Number of requests processing"),
     ("requests_deferred", "gauge", "Number of requests deferred"),
 )
+_LOADING: Final = {"error": {"message": "Loading model", "type": "unavailable_error", "code": 503}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +49,10 @@ class LaneServer:
         self._port: int = self._socket.getsockname()[1]
         self._runner: web.AppRunner | None = None
         self._slot = asyncio.Semaphore(1)
-        self._counts = dict.fromkeys((name for name, _, _ in _METRICS), 0)
+        self._counts: dict[str, float] = dict.fromkeys((name for name, _, _ in _METRICS), 0)
+        self._tasks = 0
+        self._decoded = 0  # tokens of the task that runs
+        self.is_loading = False
 
     @property
     def url(self) -> str:
@@ -69,21 +79,54 @@ class LaneServer:
         self._socket.close()
 
     def _application(self) -> web.Application:
-        app = web.Application()
+        app = web.Application(middlewares=[self._refuse_while_loading])
         app.router.add_get("/health", self._health)
         app.router.add_get("/metrics", self._metrics)
+        app.router.add_get("/slots", self._slots)
+        app.router.add_get("/props", self._props)
+        app.router.add_get("/v1/models", self._models)
         app.router.add_post("/v1/chat/completions", self._chat)
         return app
 
+    @web.middleware
+    async def _refuse_while_loading(
+        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        if self.is_loading:
+            return web.json_response(_LOADING, status=503, headers=_HEADERS)
+        return await handler(request)
+
     async def _health(self, _: web.Request) -> web.Response:
-        return web.json_response({"status": "ok"}, headers=SIMULATED)
+        return web.json_response({"status": "ok"}, headers=_HEADERS)
 
     async def _metrics(self, _: web.Request) -> web.Response:
         lines = (
-            f"# HELP llamacpp:{name} {words}.\n# TYPE llamacpp:{name} {kind}\nllamacpp:{name} {self._counts[name]}\n"
+            f"# HELP llamacpp:{name} {words}.\n# TYPE llamacpp:{name} {kind}\nllamacpp:{name} {self._counts[name]:g}\n"
             for name, kind, words in _METRICS
         )
-        return web.Response(text="".join(lines), headers={**SIMULATED, "Content-Type": "text/plain; version=0.0.4"})
+        return web.Response(text="".join(lines), headers={**_HEADERS, "Content-Type": "text/plain; version=0.0.4"})
+
+    async def _slots(self, _: web.Request) -> web.Response:
+        """Tell of the one slot; one that was never used tells of no task, as in the true server."""
+        slot: dict[str, Any] = {"id": 0, "n_ctx": _CONTEXT_TOKENS, "is_processing": self._slot.locked()}
+        if self._tasks:
+            slot |= {"id_task": self._tasks, "next_token": [{"n_decoded": self._decoded}]}
+        return web.json_response([slot], headers=_HEADERS)
+
+    async def _props(self, _: web.Request) -> web.Response:
+        props = {
+            "default_generation_settings": {"n_ctx": _CONTEXT_TOKENS},
+            "total_slots": 1,
+            "model_alias": self.lane.name,
+            "model_path": f"/models/{self.lane.name}.gguf",
+            "build_info": "simulated",
+            "is_sleeping": False,
+        }
+        return web.json_response(props, headers=_HEADERS)
+
+    async def _models(self, _: web.Request) -> web.Response:
+        listed = {"id": self.lane.name, "object": "model", "owned_by": "llamacpp"}
+        return web.json_response({"object": "list", "data": [listed]}, headers=_HEADERS)
 
     async def _chat(self, request: web.Request) -> web.StreamResponse:
         asked = await request.json()
@@ -102,21 +145,30 @@ class LaneServer:
     async def _stream(self, request: web.Request, tokens: int) -> web.StreamResponse:
         """Send one chunk a token, each at its own time, so that small delays do not add up."""
         begun = asyncio.get_running_loop().time()
+        self._tasks, self._decoded = self._tasks + 1, 0
         response = web.StreamResponse(
-            headers={**SIMULATED, "Content-Type": "text/event-stream", "Server": "llama.cpp", "X-Accel-Buffering": "no"}
+            headers={**_HEADERS, "Content-Type": "text/event-stream", "X-Accel-Buffering": "no"}
         )
         await sleep_until(begun + self.lane.first_token_seconds)
         await response.prepare(request)  # llama-server, too, sends nothing before the slot has worked
-        for number, chunk in enumerate(_chunks(tokens)):
+        for number, chunk in enumerate(_chunks(tokens, self.lane)):
             await sleep_until(begun + self.lane.first_token_seconds + max(0, number - 1) / self.lane.tokens_per_second)
             await response.write(as_event(chunk))
+            self._decoded = min(tokens, number)
+            self._counts["n_decode_total"] += 1
         await response.write(as_event("[DONE]"))
-        self._counts["prompt_tokens_total"] += _PROMPT_TOKENS
-        self._counts["tokens_predicted_total"] += tokens
+        self._count(tokens)
         return response
 
+    def _count(self, tokens: int) -> None:
+        """Count a request at its end, as the true server does."""
+        self._counts["prompt_tokens_total"] += _PROMPT_TOKENS
+        self._counts["prompt_seconds_total"] += self.lane.first_token_seconds
+        self._counts["tokens_predicted_total"] += tokens
+        self._counts["tokens_predicted_seconds_total"] += tokens / self.lane.tokens_per_second
 
-def _chunks(tokens: int) -> Iterator[dict[str, Any]]:
+
+def _chunks(tokens: int, lane: SimulatedLane) -> Iterator[dict[str, Any]]:
     """Yield the role, the tokens, the reason to end, and what it cost."""
     yield _chunk({"role": "assistant", "content": None})
     for number in range(tokens):
@@ -129,7 +181,8 @@ def _chunks(tokens: int) -> Iterator[dict[str, Any]]:
         "prompt_tokens_details": {"cached_tokens": 0},
     }
     yield ending
-    yield {**ending, "choices": [], "usage": usage}
+    timings = {"prompt_n": _PROMPT_TOKENS, "prompt_ms": lane.first_token_seconds * 1000}
+    yield {**ending, "choices": [], "usage": usage, "timings": timings}
 
 
 def _chunk(delta: dict[str, Any], finish_reason: str | None = None) -> dict[str, Any]:

@@ -3,18 +3,16 @@
 Pure. Shows times, sizes and reasons; it has no prompt and no answer to show.
 """
 
-from collections.abc import Callable, Iterator
-from typing import Any, Final
+from collections.abc import Iterator
+from typing import Final
 
 from probes.attempt import Attempt
-from probes.outcome import Grade
+from probes.layer_table import layer_lines
+from probes.paint import COLOURS, Paint
+from probes.promises import promises
 from probes.report import Report
 
 _WIDTH: Final = 40  # characters of the longest bar
-_COLOURS: Final[dict[Grade, str]] = {"pass": "green", "warn": "yellow", "fail": "red"}
-
-Paint = Callable[[str, str], str]
-"""Gives a text a colour, or leaves it alone."""
 
 
 def as_text(report: Report, paint: Paint) -> str:
@@ -22,51 +20,30 @@ def as_text(report: Report, paint: Paint) -> str:
     return "\n".join(_lines(report, paint))
 
 
-def as_object(report: Report) -> dict[str, Any]:
-    """Return the report for a program; keys are never renamed or removed within one `schema`."""
-    attempt, served = report.attempt, report.attempt.served
-    return {
-        "schema": 1,
-        "version": report.version,
-        "alias": attempt.alias,
-        "kind": attempt.kind,
-        "grade": report.grade,
-        "outcome": report.outcome,
-        "cause": report.verdict.cause,
-        "evidence": list(report.verdict.evidence),
-        "started_at": attempt.started_at,
-        "seconds": attempt.seconds,
-        "phases": dict(attempt.phases),
-        "status": attempt.status,
-        "failure": attempt.failure,
-        "tokens": {name: getattr(attempt.tokens, name) for name in ("prompt", "completion", "cached")},
-        "decode_tokens_per_second": attempt.decode_rate,
-        "finish_reason": attempt.finish_reason,
-        "served": {
-            "lane": report.lane,
-            "model_id": served.model_id,
-            "api_base": served.api_base,
-            "model_group": served.model_group,
-            "fallbacks": served.fallbacks,
-            "retries": served.retries,
-            "is_fallback": report.outcome == "fallback",
-        },
-        "simulated": attempt.is_simulated,
-    }
-
-
 def _lines(report: Report, paint: Paint) -> Iterator[str]:
-    attempt, colour = report.attempt, _COLOURS[report.grade]
+    attempt, colour = report.attempt, COLOURS[report.grade]
     simulated = "  (simulated gateway)" if attempt.is_simulated else ""
-    yield f"alias {attempt.alias}: {paint(report.outcome, colour)} after {attempt.seconds:.3f} s{simulated}"
+    whom = f"lane {attempt.lane} of alias {attempt.alias}" if attempt.target == "direct" else f"alias {attempt.alias}"
+    yield f"{whom}: {paint(report.outcome, colour)} after {attempt.seconds:.3f} s{simulated}"
     yield ""
     yield from _bars(attempt)
     yield ""
     yield f"  tokens      {_tokens(attempt)}"
     yield f"  served by   {_served(report)}"
+    yield from (f"  promised    {line}" for line in _promises(report, paint))
     yield f"  verdict     {paint(report.grade, colour)}, root cause: {paint(report.verdict.cause, colour)}"
     for sentence in report.verdict.evidence:
         yield f"              - {sentence}"
+    if report.layers and report.grade != "pass":
+        yield ""
+        yield from layer_lines(report.layers, paint)
+
+
+def _promises(report: Report, paint: Paint) -> Iterator[str]:
+    """Say for each promised time whether it was met."""
+    for one in promises(report):
+        word = paint("met", COLOURS["pass"]) if one.is_met else paint("missed", COLOURS["warn"])
+        yield f"{one.slo} {one.seconds:.3f} s of {one.promised_seconds:g} s: {word}"
 
 
 def _bars(attempt: Attempt) -> Iterator[str]:
@@ -83,8 +60,12 @@ def _bars(attempt: Attempt) -> Iterator[str]:
 
 def _tokens(attempt: Attempt) -> str:
     counts = (f"{name} {count}" for name in ("prompt", "cached", "completion") if (count := _count(attempt, name)))
-    rate = f"decode {attempt.decode_rate:.1f} tok/s" if attempt.decode_rate is not None else ""
-    return ", ".join(part for part in (*counts, rate) if part) or "none counted"
+    rates = (f"{name} {rate:.1f} tok/s" for name, rate in _rates(attempt) if rate is not None)
+    return ", ".join((*counts, *rates)) or "none counted"
+
+
+def _rates(attempt: Attempt) -> tuple[tuple[str, float | None], ...]:
+    return (("prefill", attempt.prefill_rate), ("decode", attempt.decode_rate))
 
 
 def _count(attempt: Attempt, name: str) -> str:
