@@ -8,9 +8,15 @@ import alerts.render
 import dashboards.render
 from exporter import metrics_document
 from exporter.catalogue import METRICS
+from probes import fault_document
 
 _ROOT = Path(__file__).parents[1]
-_MADE = {**alerts.render.render(), **dashboards.render.render(), **metrics_document.render()}
+_MADE = {
+    **alerts.render.render(),
+    **dashboards.render.render(),
+    **metrics_document.render(),
+    **fault_document.render(),
+}
 
 
 @pytest.mark.parametrize("path", sorted(_MADE))

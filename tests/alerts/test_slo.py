@@ -5,7 +5,7 @@ import re
 import pytest
 
 from alerts.slo import TIERS, WINDOWS, Tier, refuse_impossible_tiers
-from exporter.config import Objectives
+from exporter.config_path import Objectives
 from exporter.errors import ConfigError
 
 _SECONDS = {"m": 60, "h": 3600, "d": 86400}

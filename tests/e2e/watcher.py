@@ -13,7 +13,8 @@ from exporter.exposition import Exposition, Page
 from exporter.metric import Metric, Sample
 from exporter.poll import Poller
 from exporter.snapshot import Snapshot, SourceState
-from exporter.wiring import Wiring, wire_sources
+from exporter.wired import Wiring
+from exporter.wiring import wire_sources
 
 
 class Watcher:

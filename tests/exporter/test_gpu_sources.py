@@ -11,6 +11,7 @@ from exporter.config import parse_config
 from exporter.exposition import Exposition
 from exporter.poll import Poller
 from exporter.snapshot import Device, Gpus, Snapshot
+from exporter.wired import Wiring
 from fakes.metrics_server import answering, head
 
 _FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -39,7 +40,7 @@ def _page(source: str, schema: str = "4.9", nvml: Gpus | None = None) -> str:
     return asyncio.run(go())
 
 
-async def _read(parts: wiring.Wiring, nvml: Gpus | None) -> str:
+async def _read(parts: Wiring, nvml: Gpus | None) -> str:
     schedules = [schedule for schedule in parts.schedules if schedule.name in {"dcgm", "xpum"}]
     poller = Poller(Snapshot(node="n", gpus=nvml), schedules)
     for schedule in schedules:

@@ -10,6 +10,7 @@ import pytest
 from exporter.exposition import OPENMETRICS, Page
 from exporter.landing import Identity
 from exporter.poll import NOT_READ_YET
+from exporter.route import Reply, Request, say
 from exporter.server import Listen, application, serving
 from exporter.snapshot import SourceState
 from fakes.reference_node import SNAPSHOT, page
@@ -17,9 +18,22 @@ from fakes.reference_node import SNAPSHOT, page
 _IDENTITY = Identity(version="0", role="all")
 
 
+async def _echo(request: Request) -> Reply:
+    """Tell a client what it said."""
+    body = f"{sorted(request.query.items())} {request.headers.get('xwho')}".encode()
+    return Reply(body=body, content_type="text/x-echo", headers={"Age": "3"})
+
+
+async def _refuse(_: Request) -> Reply:
+    return say(400, "expected something else")
+
+
+_ROUTES = {"/echo": _echo, "/refuse": _refuse}
+
+
 def _get(path: str, served: Page | None = None, *, method: str = "GET", **headers: str) -> httpx.Response:
     async def go() -> httpx.Response:
-        app = application(lambda: served or page(), _IDENTITY)
+        app = application(lambda: served or page(), _IDENTITY, _ROUTES)
         async with serving(app, Listen(host="127.0.0.1", port=0)) as url, httpx.AsyncClient() as client:
             return await client.request(method, url + path, headers=headers)
 
@@ -103,3 +117,22 @@ def test_a_half_sent_request_delays_nobody() -> None:
             return answer.status_code
 
     assert asyncio.run(go()) == 200
+
+
+def test_a_page_of_others_hears_the_request_and_says_its_reply() -> None:
+    """The first of several values counts, names of headers are in lower case, and no cache keeps the answer."""
+    answer = _get("/echo?a=1&b=%20x&a=2", XWho="me")
+    assert answer.text == "[('a', '1'), ('b', ' x')] me"
+    assert (answer.headers["content-type"], answer.headers["age"]) == ("text/x-echo", "3")
+    assert answer.headers["cache-control"] == "no-store"
+
+
+def test_a_page_of_others_can_refuse() -> None:
+    answer = _get("/refuse")
+    assert (answer.status_code, answer.text) == (400, "expected something else\n")
+
+
+@pytest.mark.parametrize("method", ["POST", "HEAD", "PUT"])
+def test_a_page_of_others_is_only_asked_with_get(method: str) -> None:
+    """Such a page may cost something; a method that is not meant must not."""
+    assert _get("/echo", method=method).status_code == 405

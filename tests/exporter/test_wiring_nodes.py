@@ -15,7 +15,8 @@ from exporter.config_exporters import Dcgm
 from exporter.exposition import Exposition
 from exporter.poll import Poller
 from exporter.snapshot import Snapshot
-from exporter.wiring import Wiring, wire_sources
+from exporter.wired import Wiring
+from exporter.wiring import wire_sources
 from fakes import reference_cluster, reference_node
 from fakes.metrics_server import answering, head
 

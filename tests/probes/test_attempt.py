@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from exporter.config import Alias
+from exporter.config_path import KINDS, Alias, Kind, Lane
 from fakes.gateway import (
     DONE,
     HANG,
@@ -23,23 +23,26 @@ from fakes.gateway import (
     error,
     fake_gateway,
     head,
+    question_to,
+    whole,
 )
-from probes.attempt import Attempt, ChatRequest, attempt_chat
-from probes.chat import Tokens
+from probes.attempt import Attempt, ask
+from probes.found import Tokens
 from probes.outcome import judge
+from probes.question import direct_question
 from probes.secret import Secret
+from probes.version import user_agent
 
 ERROR_EVENT = b'data: {"error":{"message":"died"}}\n\n'
 LIMIT = 0.4  # seconds; what must end by it, ends by it and half a second
 
 
-def attempt_at(steps: Iterable[Step], *, timeout: float = 5.0) -> tuple[Attempt, FakeGateway]:
+def attempt_at(steps: Iterable[Step], *, timeout: float = 5.0, kind: Kind = "chat") -> tuple[Attempt, FakeGateway]:
     """Probe a gateway that plays `steps`."""
 
     async def attempt() -> tuple[Attempt, FakeGateway]:
         async with fake_gateway(steps) as fake:
-            request = ChatRequest(alias="fast", gateway_url=fake.url, key=Secret("sk-test"), timeout_seconds=timeout)
-            return await attempt_chat(request), fake
+            return await ask(question_to(fake.url, kind, timeout=timeout)), fake
 
     return asyncio.run(attempt())
 
@@ -128,8 +131,7 @@ def test_redirect_is_not_followed() -> None:
 
     async def attempt() -> tuple[Attempt, FakeGateway]:
         async with fake_gateway(HEALTHY) as other, fake_gateway((head(307, Location=f"{other.url}/v1"),)) as first:
-            request = ChatRequest(alias="fast", gateway_url=first.url, key=Secret("sk-test"))
-            return await attempt_chat(request), other
+            return await ask(question_to(first.url)), other
 
     redirected, other = asyncio.run(attempt())
     assert (redirected.status, other.requests) == (307, [])
@@ -147,7 +149,7 @@ def test_name_stays_in_the_request() -> None:
     async def attempt() -> bytes:
         async with fake_gateway(HEALTHY) as fake:
             url = f"http://localhost:{fake.port}/v1/"
-            await attempt_chat(ChatRequest(alias="fast", gateway_url=url, key=Secret("")))
+            await ask(question_to(url, key=""))
             return fake.requests[0]
 
     lines = asyncio.run(attempt()).split(b"\r\n")
@@ -166,17 +168,87 @@ def test_name_stays_in_the_request() -> None:
 )
 def test_no_connection(url: str, failure: str, words: str) -> None:
     """What keeps a connection from standing is told apart."""
-    attempt = asyncio.run(attempt_chat(ChatRequest(alias="fast", gateway_url=url, key=Secret(""))))
+    attempt = asyncio.run(ask(question_to(url)))
     assert failure == attempt.failure
     assert words in attempt.failure_words
 
 
-def test_decode_rate_counts_tokens_not_chunks() -> None:
-    """The rate is what the server counted after the first token, however many tokens a chunk packs."""
+def test_rates_count_tokens_not_chunks() -> None:
+    """Times between tokens are what the server counted from the first to the last, however many a chunk packs."""
     usage = chunk(usage={"prompt_tokens": 9, "completion_tokens": 11})
-    attempt, _ = attempt_at((head(), PONG, 0.1, PONG, STOP, usage, DONE))
-    assert attempt.decode_rate is not None
-    assert 20 < attempt.decode_rate < 120
+    attempt, _ = attempt_at((head(), PONG, 0.1, PONG, STOP, 0.2, usage, DONE))
+    assert 0.009 < (attempt.inter_token_seconds or 0) < 0.05
+    assert attempt.decode_rate == 1 / (attempt.inter_token_seconds or 0)
+    assert 0.09 < (attempt.largest_gap_seconds or 0) < 0.5
+
+
+def test_lane_tells_how_long_it_read() -> None:
+    """What passed before the first token and was not spent on the prompt was spent waiting; a gateway tells neither."""
+    timings = chunk(timings={"prompt_n": 40, "prompt_ms": 50.0})
+    attempt, _ = attempt_at((0.3, head(), PONG, STOP, timings, DONE))
+    assert attempt.prefill_rate == 800
+    assert 0.2 < (attempt.queue_seconds or 0) < (attempt.first_token or 0) - 0.049
+    silent, _ = attempt_at(HEALTHY)
+    assert (silent.prefill_rate, silent.queue_seconds) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "expected"),
+    [
+        pytest.param("embeddings", {"data": [{"embedding": [1, 2]}]}, "ok", id="an embedding"),
+        pytest.param("embeddings", {"data": [{"embedding": [0, 0]}]}, "bad_output", id="an embedding of zeros"),
+        pytest.param("rerank", {"results": [{"index": i, "score": -i} for i in range(3)]}, "ok", id="a ranking"),
+        pytest.param("speech", {"text": "", "usage": None}, "ok", id="a transcript"),
+        pytest.param("models", {"data": [{"id": "fast"}]}, "ok", id="a list"),
+        pytest.param("models", {"data": [{"id": "slow"}]}, "bad_output", id="a list without the alias"),
+    ],
+)
+def test_whole_answer(kind: Kind, body: object, expected: str) -> None:
+    """An answer that comes at once has no first token, and is judged when it is whole."""
+    attempt, _ = attempt_at((whole(body),), kind=kind)
+    assert expected == judge(attempt, Alias(name="fast", kind=kind), ())
+    assert list(attempt.phases) == ["dns", "connect", "first_chunk", "complete"]
+    assert (attempt.kind, attempt.first_token, attempt.is_done) == (kind, None, True)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_is_one_request(kind: Kind) -> None:
+    """Whatever is asked, it is one request with one key, a fixed name, no retries of the gateway and its limit."""
+    attempt, fake = attempt_at((error(500, "boom"),), kind=kind)
+    lines = fake.requests[0].partition(b"\r\n\r\n")[0].lower().split(b"\r\n")
+    assert (attempt.status, len(fake.requests)) == (500, 1)
+    assert lines[0].startswith(b"get /v1/" if kind == "models" else b"post /v1/")
+    assert {
+        b"authorization: bearer sk-test",
+        f"user-agent: {user_agent()}".encode(),
+        b"x-litellm-num-retries: 0",
+        b"x-litellm-timeout: 4.000",
+        b"accept-encoding: identity",
+        b"connection: close",
+    } <= set(lines)
+
+
+def test_lane_is_asked_directly() -> None:
+    """A lane is told nothing that is meant for a gateway, by its own name for the model, and its answer is its own."""
+
+    async def attempt() -> tuple[Attempt, bytes]:
+        async with fake_gateway(HEALTHY) as fake:
+            lane = Lane(name="a", url=fake.url)
+            question = direct_question(lane, Alias(name="fast"), Secret(""), "tiny")
+            return await ask(question), fake.requests[0].lower()
+
+    facts, request = asyncio.run(attempt())
+    assert (facts.target, facts.lane, facts.is_from_lane, facts.is_done) == ("direct", "a", True, True)
+    assert b"litellm" not in request
+    assert b'"model": "tiny"' in request
+    assert judge(facts, Alias(name="fast", lane="b"), (Lane(name="b", model_id="b"),)) == "ok"
+
+
+def test_date_to_retry_after() -> None:
+    """A server that names an hour is understood by its own clock."""
+    headers = {"Date": "Sat, 21 Nov 2026 00:00:00 GMT", "Retry_After": "Sat, 21 Nov 2026 00:00:42 GMT"}
+    attempt, _ = attempt_at((error(503, "Loading model", **headers),))
+    assert attempt.retry_after_seconds == 42
 
 
 def test_text_from_outside_is_tamed() -> None:

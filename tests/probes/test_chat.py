@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fakes.recorded_gateway import FIXTURES, facts_of, transcript_of
-from probes.chat import BadChunkError, ErrorFacts, Tokens, Transcript, chat_body, chat_headers, error_facts
+from fakes.recorded_gateway import FIXTURES, facts_of, found_in, question_of
+from probes.found import ErrorFacts, Tokens
+from probes.kinds.transcript import BadChunkError, Transcript, error_facts
 from probes.sse import Event
 
 
@@ -24,10 +25,9 @@ from probes.sse import Event
 )
 def test_recorded_stream(name: str, tokens: Tokens, finish_reason: str, is_done: bool) -> None:  # noqa: FBT001
     """Each recorded stream gives the facts that a reader sees in it."""
-    facts = facts_of(transcript_of((FIXTURES / name).read_bytes()))
-    assert facts.has_token
-    assert facts.has_output
-    assert (tokens, finish_reason, is_done) == (facts.tokens, facts.finish_reason, facts.is_done)
+    found = found_in((FIXTURES / name).read_bytes(), question_of())
+    assert {"first_token", "first_output"} <= set(found.phases)
+    assert (tokens, finish_reason, is_done) == (found.tokens, found.finish_reason, found.is_done)
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in FIXTURES.glob("*.sse")))
@@ -35,7 +35,8 @@ def test_recorded_stream(name: str, tokens: Tokens, finish_reason: str, is_done:
 def test_slicing_never_changes_facts(name: str, chunk_size: int) -> None:
     """A recorded stream in chunks of any size gives the same facts."""
     stream = (FIXTURES / name).read_bytes()
-    assert facts_of(transcript_of(stream)) == facts_of(transcript_of(stream, chunk_size=chunk_size))
+    whole, sliced = (found_in(stream, question_of(), chunk_size=size) for size in (1 << 20, chunk_size))
+    assert facts_of(whole) == facts_of(sliced)
 
 
 @pytest.mark.parametrize(
@@ -55,6 +56,16 @@ def test_first_token(delta: str, first_token: float | None, first_output: float 
     transcript = Transcript()
     transcript.add(Event("", f'{{"choices":[{{"delta":{delta}}}]}}'), 1.0)
     assert (first_token, first_output) == (transcript.first_token, transcript.first_output)
+
+
+def test_gap_is_the_longest_silence_between_tokens() -> None:
+    """A stall in the middle shows although the mean is good; what comes before the first token is no gap."""
+    transcript = Transcript()
+    for at, delta in ((1.0, "{}"), (2.0, '{"content":"a"}'), (2.6, '{"reasoning":"b"}'), (2.7, '{"content":"c"}')):
+        transcript.add(Event("", f'{{"choices":[{{"delta":{delta}}}]}}'), at)
+    found = transcript.found()
+    assert (found.first_token, found.last_token) == (2.0, 2.7)
+    assert found.largest_gap == pytest.approx(0.6)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +98,7 @@ def test_error_event(event: Event, message: str) -> None:
     transcript = Transcript()
     transcript.add(event, 0.0)
     transcript.add(Event("", "[DONE]"), 1.0)
-    assert (message, False) == (transcript.error and transcript.error.message, transcript.is_done)
+    assert (message, False) == (transcript.error and transcript.error.message, transcript.done_at is not None)
 
 
 @pytest.mark.parametrize(
@@ -104,23 +115,3 @@ def test_error_event(event: Event, message: str) -> None:
 def test_error_body(body: bytes, expected: ErrorFacts) -> None:
     """An error body says what it can, JSON or not, whole or not."""
     assert expected == error_facts(body)
-
-
-def test_question_begins_with_nonce_and_costs_little() -> None:
-    """Two questions share no prefix that a cache could keep, retry nothing, and ask for few tokens."""
-    body = chat_body("fast", max_tokens=4, nonce="8f3a")
-    assert body["messages"][0]["content"].startswith("8f3a ")
-    assert {
-        "max_tokens": 4,
-        "temperature": 0,
-        "num_retries": 0,
-        "cache_prompt": False,
-        "stream": True,
-    }.items() <= body.items()
-
-
-@pytest.mark.parametrize(("timeout", "limit"), [(30.0, "29.000"), (2.0, "1.600"), (0.1, "0.080")])
-def test_gateway_gives_up_first(timeout: float, limit: str) -> None:
-    """The gateway is asked to give up just before the probe does: it can say why."""
-    headers = chat_headers(timeout_seconds=timeout, call_id="x")
-    assert (limit, limit) == (headers["x-litellm-timeout"], headers["x-litellm-stream-timeout"])

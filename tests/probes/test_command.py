@@ -2,17 +2,15 @@
 
 import asyncio
 import json
-import os
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from fakes.gateway import HEALTHY, Step, error, fake_gateway
+from fakes.program import ROOT, Said, probe
 
-ROOT = Path(__file__).parents[2]
 CONFIG = """
 gateway: {{url: "{url}"}}
 lanes: [{{name: lane-a, model_id: lane-fast}}]
@@ -22,27 +20,6 @@ aliases:
     objectives: {{first_token_seconds: {objective}}}
   - name: chat
 """
-
-
-@dataclass(frozen=True)
-class Said:
-    code: int
-    out: str
-    err: str
-
-
-async def probe(*arguments: str, **variables: str) -> Said:
-    environment = {name: text for name, text in os.environ.items() if not name.startswith("LANEWATCH_")}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "probes.command", *arguments),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        cwd=ROOT,
-        env={**environment, **variables},
-    )
-    out, err = await process.communicate()
-    return Said(process.returncode or 0, out.decode(), err.decode())
 
 
 def probe_at(steps: tuple[Step, ...], *arguments: str, **variables: str) -> Said:
@@ -105,8 +82,10 @@ def test_json_is_one_stable_object() -> None:
     said = probe_at(HEALTHY, "--json")
     shown = json.loads(said.out)
     assert list(shown) == [
-        "schema", "version", "alias", "kind", "grade", "outcome", "cause", "evidence", "started_at", "seconds",
-        "phases", "status", "failure", "tokens", "decode_tokens_per_second", "finish_reason", "served", "simulated",
+        "schema", "version", "alias", "kind", "target", "grade", "outcome", "cause", "evidence", "layers", "objectives",
+        "started_at", "seconds", "phases", "status", "failure", "flaw", "tokens", "inter_token_seconds",
+        "queue_seconds", "decode_tokens_per_second", "prefill_tokens_per_second", "finish_reason", "served",
+        "simulated",
     ]  # fmt: skip
     assert shown["tokens"] == {"prompt": 23, "completion": 2, "cached": 0}
     assert list(shown["served"]) == [
@@ -158,7 +137,13 @@ def test_options_from_variables() -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        pytest.param(("--gateway", "http://g"), "Missing option '--alias'", id="no alias"),
+        pytest.param(("--gateway", "http://g"), "expected --alias NAME, or --all", id="no alias"),
+        pytest.param(("--all", "--gateway", "http://g"), "--all: expected --config FILE", id="all of nothing"),
+        pytest.param(("--all", "--alias", "fast"), "expected --alias NAME, or --all", id="all and one"),
+        pytest.param(
+            ("--alias", "fast", "--gateway", "http://g", "--direct"), "--direct: expected a lane", id="no lane"
+        ),
+        pytest.param(("--alias", "fast", "--gateway", "http://g", "--samples", "21"), "1<=x<=20", id="too often"),
         pytest.param(("--alias", "fast"), "expected a gateway: give --gateway URL", id="no gateway"),
         pytest.param(("--alias", "fast", "--gateway", "ftp://g"), "--gateway: expected http(s)://", id="no HTTP"),
         pytest.param(("--alias", "f f", "--gateway", "http://g"), "--alias: ", id="an alias that cannot be"),
@@ -184,7 +169,7 @@ def test_unknown_alias(tmp_path: Path) -> None:
     assert "--alias: expected one of chat, fast, found nope" in said.err
 
 
-FORBIDDEN = ("aiohttp", "kubernetes", "grpc", "pynvml", "grafanalib")
+FORBIDDEN = ("aiohttp", "kubernetes", "grpc", "pynvml", "grafanalib", "prometheus_client", "httpx", "yaml")
 LOADED = """
 import sys
 from probes.command import main
@@ -199,7 +184,7 @@ except SystemExit:
     ("arguments", "names"),
     [
         pytest.param(["--alias", "a", "--gateway", "http://127.0.0.1:9"], FORBIDDEN, id="an attempt"),
-        pytest.param(["--help"], (*FORBIDDEN, "httpx", "yaml", "msgspec", "asyncio", "probes.report"), id="help"),
+        pytest.param(["--help"], (*FORBIDDEN, "h11", "msgspec", "asyncio", "probes.report"), id="help"),
     ],
 )
 def test_what_is_not_loaded(arguments: list[str], names: tuple[str, ...]) -> None:

@@ -1,96 +1,36 @@
 """When aliases are probed, on a clock that only the test moves."""
 
 import asyncio
-import heapq
 import itertools
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.config import Alias, Config, Gateway, Lane
+from exporter.config_path import Alias
+from fakes.probing import DEAD, GOOD, LIMITED, Rig
 from probes.attempt import Attempt
-from probes.ledger import Ledger
-from probes.schedule import Clock, ProbeSchedule, first_offset, pause_after, probe_alias
-
-
-@dataclass
-class VirtualTime:
-    """A clock that jumps to the next sleeper whenever nothing else can happen."""
-
-    seconds: float = 0.0
-    sleepers: list[tuple[float, int, asyncio.Future[None]]] = field(default_factory=list)
-    numbers: "itertools.count[int]" = field(default_factory=itertools.count)
-
-    def now(self) -> float:
-        return self.seconds
-
-    async def sleep(self, seconds: float) -> None:
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        heapq.heappush(self.sleepers, (self.seconds + seconds, next(self.numbers), future))
-        await future
-
-    async def run_until(self, end: float) -> None:
-        while True:
-            for _ in range(12):  # enough turns of the loop for everyone to go to sleep
-                await asyncio.sleep(0)
-            if not self.sleepers or self.sleepers[0][0] > end:
-                return
-            self.seconds, _, future = heapq.heappop(self.sleepers)
-            if not future.done():
-                future.set_result(None)
-
-
-@dataclass
-class Rig:
-    """A schedule whose probes take as long as the test says and answer what it says."""
-
-    aliases: tuple[Alias, ...]
-    probe_seconds: float = 0.5
-    attempt: Attempt = field(default_factory=lambda: Attempt(alias="fast", status=200))
-    chance: float = 0.5
-    time: VirtualTime = field(default_factory=VirtualTime)
-    started: list[tuple[str, float]] = field(default_factory=list)
-    in_flight: list[str] = field(default_factory=list)
-    most_in_flight: int = 0
-
-    def __post_init__(self) -> None:
-        lanes = tuple(Lane(name=name) for name in sorted({alias.lane for alias in self.aliases if alias.lane}))
-        config = Config(gateway=Gateway(url="http://gateway"), aliases=self.aliases, lanes=lanes)
-        self.ledger = Ledger(config)
-        clock = Clock(now=self.time.now, sleep=self.time.sleep, chance=lambda: self.chance)
-        self.schedule = ProbeSchedule(config, self.ledger, probe=self._probe, clock=clock)
-
-    async def _probe(self, alias: Alias) -> Attempt:
-        assert alias.name not in self.in_flight
-        self.started.append((alias.name, self.time.seconds))
-        self.in_flight.append(alias.name)
-        self.most_in_flight = max(self.most_in_flight, len(self.in_flight))
-        try:
-            await self.time.sleep(self.probe_seconds)
-        finally:
-            self.in_flight.remove(alias.name)
-        return self.attempt
-
-    def run(self, seconds: float, during: Callable[["Rig"], Awaitable[None]] | None = None) -> list[float]:
-        """Run for so long, then cancel, and return when probes started."""
-
-        async def run() -> None:
-            task = asyncio.create_task(self.schedule.run())
-            await self.time.run_until(seconds)
-            if during is not None:
-                await during(self)
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-            assert len(asyncio.all_tasks()) == 1  # nothing is left behind
-
-        asyncio.run(run())
-        return [at for _, at in self.started]
-
+from probes.schedule import first_offset
 
 FAST = Alias(name="fast", interval_seconds=60)
+CHAT = Alias(name="chat", interval_seconds=60)
+OVERLOADED = Attempt(alias="fast", status=503)
+ALIASES = st.lists(
+    st.builds(
+        Alias,
+        name=st.just("alias"),
+        lane=st.sampled_from(["", "a", "b"]),
+        interval_seconds=st.floats(min_value=1, max_value=100),
+        direct=st.sampled_from(["on_failure", "always", "never"]),
+    ),
+    min_size=1,
+    max_size=4,
+).map(lambda found: tuple(_named(alias, number) for number, alias in enumerate(found)))
+
+
+def _named(alias: Alias, number: int) -> Alias:
+    return Alias(name=f"alias-{number}", lane=alias.lane, interval_seconds=alias.interval_seconds, direct=alias.direct)
 
 
 def test_first_probe_comes_at_once() -> None:
@@ -131,56 +71,64 @@ def test_aliases_of_one_lane_take_turns() -> None:
     assert apart.most_in_flight == 3
 
 
+@settings(max_examples=40, deadline=None)
 @given(
-    intervals=st.lists(st.floats(min_value=1, max_value=100), min_size=1, max_size=4),
-    lanes=st.lists(st.sampled_from(["", "a", "b"]), min_size=4, max_size=4),
+    aliases=ALIASES,
     probe_seconds=st.floats(min_value=0, max_value=50),
     chance=st.floats(min_value=0, max_value=1),
+    gateway=st.sampled_from([GOOD, DEAD]),
 )
-def test_never_too_often(intervals: list[float], lanes: list[str], probe_seconds: float, chance: float) -> None:
-    """Whatever the configuration, no alias is probed more often than its grid has slots."""
-    aliases = tuple(
-        Alias(name=f"alias-{number}", lane=lanes[number], interval_seconds=interval)
-        for number, interval in enumerate(intervals)
-    )
-    rig = Rig(aliases, probe_seconds=probe_seconds, chance=chance)
+def test_never_too_often_and_never_two_at_once(
+    aliases: tuple[Alias, ...], probe_seconds: float, chance: float, gateway: object
+) -> None:
+    """Whatever the configuration, no alias gets more turns than its grid has slots, and no lane two questions."""
+    rig = Rig(aliases, probe_seconds=probe_seconds, chance=chance, gateway=gateway)  # type: ignore[arg-type]  # sampled
     rig.run(300)
     for alias in aliases:
-        starts = [at for name, at in rig.started if name == alias.name]
-        assert len(starts) <= 300 / alias.interval_seconds + 2
+        questions = [question for question, _ in rig.asked if question.alias == alias.name]
+        assert max(Counter(question.target for question in questions).values()) <= 300 / alias.interval_seconds + 2
+    lane_of = {alias.name: alias.lane or alias.name for alias in aliases}
+    spans = sorted((at, lane_of[question.alias]) for question, at in rig.asked)
+    for lane in set(lane_of.values()):
+        starts = [at for at, name in spans if name == lane]
+        assert all(later - earlier >= probe_seconds - 1e-6 for earlier, later in itertools.pairwise(starts))
 
 
-@pytest.mark.parametrize(
-    ("attempt", "pause"),
-    [
-        pytest.param(Attempt(alias="fast", status=200), 0, id="a good answer asks for none"),
-        pytest.param(Attempt(alias="fast", status=429), 30, id="429 without a time"),
-        pytest.param(Attempt(alias="fast", status=429, retry_after_seconds=5), 30, id="429 with a short time"),
-        pytest.param(Attempt(alias="fast", status=429, retry_after_seconds=90), 90, id="429 with a time"),
-        pytest.param(Attempt(alias="fast", status=429, retry_after_seconds=9e9), 300, id="429 with an absurd time"),
-    ],
-)
-def test_pause(attempt: Attempt, pause: float) -> None:
-    """A gateway that says it is asked too often is left alone, but not for ever."""
-    assert pause == pause_after(attempt)
+@settings(max_examples=20, deadline=None)
+@given(jumps=st.lists(st.floats(min_value=-3600, max_value=3600), min_size=1, max_size=5))
+def test_jumps_of_the_wall_clock_change_nothing(jumps: list[float]) -> None:
+    """A clock that is set, back or forward, neither doubles nor drops a probe."""
+    offsets = itertools.cycle([1_000_000.0 + jump for jump in jumps])
+    jumping = Rig((FAST,), wall_offset=lambda: next(offsets)).run(1800)
+    assert jumping == Rig((FAST,)).run(1800)
 
 
 def test_rate_limited_alias_is_probed_at_most_twice_a_minute() -> None:
     """A fast schedule slows down while it is refused."""
-    rig = Rig((Alias(name="fast", interval_seconds=1),), probe_seconds=0.1, attempt=Attempt(alias="fast", status=429))
+    rig = Rig((Alias(name="fast", interval_seconds=1),), probe_seconds=0.1, gateway=LIMITED)
     assert len(rig.run(600)) <= 21
 
 
-def test_probe_now_joins_the_one_in_flight() -> None:
-    """However many ask at once, one probe is sent, and all get its answer."""
+def test_overloaded_gateway_is_asked_less_and_less() -> None:
+    """A 503 that comes again and again doubles the wait, up to half a minute; the first good answer ends it."""
+    rig = Rig((Alias(name="fast", interval_seconds=1),), probe_seconds=0.0, gateway=OVERLOADED)
+    starts = rig.run(200)
+    waits = [round(later - earlier) for earlier, later in itertools.pairwise(starts)]
+    assert waits[:7] == [1, 2, 4, 8, 16, 30, 30]
+
+
+def test_stop_ends_what_is_asked_out_of_turn() -> None:
+    """Nobody waits at the end for a question that somebody asked for."""
+    rig = Rig((FAST, CHAT), probe_seconds=1e6)
 
     async def ask(rig: Rig) -> None:
-        asked = [asyncio.create_task(rig.schedule.probe_now(FAST)) for _ in range(100)]
-        await rig.time.run_until(31)
-        assert {id(await one) for one in asked} == {id(rig.attempt)}
+        waiting = asyncio.create_task(rig.turns.demand(CHAT, "gateway"))
+        await rig.time.run_until(rig.time.seconds + 1)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
 
-    starts = Rig((FAST,)).run(30, ask)
-    assert len(starts) == 2
+    rig.run(0.001, ask)
+    assert rig.in_flight == []
 
 
 def test_cancelling_ends_a_probe_in_flight() -> None:
@@ -191,22 +139,7 @@ def test_cancelling_ends_a_probe_in_flight() -> None:
     assert rig.ledger.account("fast").last is None
 
 
-def test_each_attempt_is_recorded_and_announced() -> None:
-    """After each probe the ledger has it and whoever prepares pages is told."""
-    rig, told = Rig((FAST,)), list[int]()
-    rig.schedule.on_change = lambda: told.append(sum(rig.ledger.account("fast").outcomes.values()))
-    rig.run(125)
-    assert told == [1, 2, 3]
-
-
 def test_offset_is_the_same_at_each_start() -> None:
     """The offset depends on the name only and is at most two seconds, or the interval."""
     assert first_offset(FAST) == first_offset(Alias(name="fast"))
     assert all(0 <= first_offset(Alias(name=str(number), interval_seconds=1)) <= 1 for number in range(100))
-
-
-def test_unreadable_key_is_an_attempt_that_failed() -> None:
-    """A key file that went away is data, not the end of probing."""
-    config = Config(gateway=Gateway(url="http://127.0.0.1:9", key_file="/nowhere"), aliases=(FAST,))
-    attempt = asyncio.run(probe_alias(config, FAST))
-    assert (attempt.failure, attempt.failure_words[:9]) == ("error", "/nowhere:")

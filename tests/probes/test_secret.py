@@ -10,19 +10,22 @@ from pathlib import Path
 
 import pytest
 
-from exporter.config import Alias, Config, Gateway
+from exporter.config import Config
+from exporter.config_path import Alias, Gateway
 from exporter.errors import ConfigError
 from exporter.snapshot import Snapshot
-from fakes.gateway import HEALTHY, PONG, FakeGateway, Step, error, fake_gateway, head
-from probes.attempt import Attempt, ChatRequest, Record, attempt_chat
-from probes.chat import ErrorFacts
+from fakes.gateway import HEALTHY, PONG, FakeGateway, Step, error, fake_gateway, head, question_to
+from probes.attempt import Attempt, ask
+from probes.found import ErrorFacts, Found
 from probes.layers import Verdict
 from probes.ledger import Ledger
+from probes.objects import as_object
 from probes.outcome import judge
+from probes.record import Record
 from probes.report import Report
 from probes.secret import Secret, read_key
 from probes.verdict import root_cause
-from probes.waterfall import as_object, as_text
+from probes.waterfall import as_text
 
 CANARY = "sk-canary-7f3a9c"
 ECHO = {"x_litellm_model_id": CANARY, "x_litellm_model_api_base": f"http://h/{CANARY}", "x_litellm_model_group": CANARY}
@@ -70,15 +73,14 @@ def test_key_leaves_in_one_header_only(steps: tuple[Step, ...], caplog: pytest.L
 def test_prompt_is_not_shown() -> None:
     """An error that quotes the question does not bring it out."""
     question = "0a1b2c3d Count from one to fifty in words."
-    record = Record(ChatRequest(alias="fast", gateway_url="http://g", key=Secret("")), (question,))
+    record = Record(question_to("http://g"), (question,))
     record.note_error(f"received: {question}".encode())
-    attempt = record.attempt()
-    assert attempt.error == ErrorFacts(message="received: …")
+    assert record.facts(Found())["error"] == ErrorFacts(message="received: …")
 
 
 async def _attempt(steps: tuple[Step, ...]) -> tuple[Attempt, FakeGateway]:
     async with fake_gateway(steps) as fake:
-        return await attempt_chat(ChatRequest(alias="fast", gateway_url=fake.url, key=Secret(CANARY))), fake
+        return await ask(question_to(fake.url, key=CANARY)), fake
 
 
 def _everything_shown(attempt: Attempt) -> list[str]:
@@ -126,11 +128,11 @@ def test_key_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_missing_key_file() -> None:
     """A key file that is not there is a mistake in the configuration."""
-    with pytest.raises(ConfigError, match=r"^/nowhere: expected a file that holds the gateway's key, found: No such"):
+    with pytest.raises(ConfigError, match=r"^/nowhere: expected a file that holds the key, found: No such"):
         read_key(Gateway(url="http://g", key_file="/nowhere"))
 
 
 def test_request_does_not_show_its_key() -> None:
     """The question can be printed."""
-    request = ChatRequest(alias="fast", gateway_url="http://g", key=Secret(CANARY))
-    assert CANARY not in f"{request}{dataclasses.asdict(request)}"
+    question = question_to("http://g", key=CANARY)
+    assert CANARY not in f"{question}{dataclasses.asdict(question)}"

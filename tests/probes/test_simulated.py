@@ -6,9 +6,13 @@ from typing import TypeVar
 
 import aiohttp
 
-from exporter.config import Alias, Lane
-from probes.attempt import Attempt, ChatRequest, attempt_chat
+from exporter.backend import Backend
+from exporter.config_path import Alias, Lane
+from probes.attempt import Attempt
+from probes.attempt import ask as ask_once
+from probes.backends.looker import Looker
 from probes.outcome import judge
+from probes.question import Question
 from probes.secret import Secret
 from probes.simulated_gateway import SimulatedPath, SimulatedPlan, simulated_path
 from probes.simulated_lane import SimulatedLane
@@ -37,8 +41,10 @@ def on_path(act: Callable[[SimulatedPath], Awaitable[T]]) -> T:
 async def ask(
     path: SimulatedPath, alias: str = "fast", *, key: str = PLAN.key, url: str = "", tokens: int = 4
 ) -> Attempt:
-    request = ChatRequest(alias=alias, gateway_url=url or path.url, key=Secret(key), max_tokens=tokens)
-    return await attempt_chat(request)
+    where = url or path.url
+    return await ask_once(
+        Question(alias=alias, kind="chat", model=alias, url=where, key=Secret(key), max_tokens=tokens)
+    )
 
 
 async def outcome_of(path: SimulatedPath, alias: str = "fast", key: str = PLAN.key) -> str:
@@ -130,3 +136,39 @@ async def _get(session: aiohttp.ClientSession, url: str) -> str:
     async with session.get(url) as answer:
         assert answer.headers["x-lanewatch-simulated"] == "1"
         return await answer.text()
+
+
+def test_a_lane_that_loads() -> None:
+    """While it loads, a lane says so on every page, and LiteLLM hands its 503 on; its fallback answers."""
+
+    async def act(path: SimulatedPath) -> list[str]:
+        await path.start_lane("fast-lane", loads=True)
+        seen = [await outcome_of(path)]
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"{path.lane_url('fast-lane')}/health") as answer,
+        ):
+            seen.append(str(answer.status))
+        path.set_fallback("fast", "deep")
+        return [*seen, await outcome_of(path)]
+
+    assert on_path(act) == ["loading", "503", "fallback"]
+
+
+def test_the_lane_looks_like_the_true_server() -> None:
+    """Our own look takes it for llama-server: idle with a free slot, and while it streams busy and moving."""
+
+    async def act(path: SimulatedPath) -> list[Backend]:
+        lane = Lane(name="deep-lane", url=path.lane_url("deep-lane"))
+        looker = Looker((lane,), stalled_seconds=60)
+        idle = await looker.look("deep-lane")
+        asked = asyncio.create_task(ask(path, "deep", tokens=60))
+        async with asyncio.timeout(5):
+            while (busy := await looker.look("deep-lane")).state != "busy":
+                pass
+        await asked
+        return [idle, busy]
+
+    idle, busy = on_path(act)
+    assert (idle.state, idle.scrape, idle.kind, idle.context_tokens) == ("idle", "ok", "llamacpp", 49152)
+    assert (busy.state, busy.slots) == ("busy", {"busy": 1, "free": 0})

@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probes.sse import LARGEST_STREAM, LONGEST_LINE, MOST_EVENTS, Event, EventReader, StreamTooLargeError
+from probes.sse import (
+    LARGEST_EVENT,
+    LARGEST_STREAM,
+    LONGEST_LINE,
+    MOST_EVENTS,
+    Event,
+    EventReader,
+    StreamTooLargeError,
+)
+
+HALF = b"data:" + b"x" * (LARGEST_EVENT // 2 - 1) + b"\n"  # of the largest event
 
 
 def read(*chunks: bytes) -> list[Event]:
@@ -59,6 +69,7 @@ def test_slicing_never_changes_events(parts: list[bytes], cuts: list[int]) -> No
         pytest.param(b": ping\n" * 4096, id="comments without an end"),
         pytest.param(b"data: x\n" * 4096, id="an event without an end"),
         pytest.param(b"data: x\n\n" * 512, id="events without an end"),
+        pytest.param(b"data: " + b"x" * 60_000 + b"\n", id="an event of long lines without an end"),
     ],
 )
 def test_endless_stream_is_given_up(chunk: bytes) -> None:
@@ -71,3 +82,19 @@ def test_limits_are_inclusive() -> None:
     """A line and a number of events at the limit are still read."""
     assert len(read(b"data:" + b"x" * (LONGEST_LINE - 5) + b"\n\n")) == 1
     assert len(read(b"data:\n\n" * MOST_EVENTS)) == MOST_EVENTS
+    assert len(read(HALF + HALF + b"\n")) == 1
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [
+        pytest.param(HALF + b"data:x\n" + HALF + b"\n", id="an event"),
+        pytest.param(b"data:" + b"x" * (LONGEST_LINE - 4) + b"\n\n", id="a line"),
+        pytest.param(b"data:\n\n" * (MOST_EVENTS + 1), id="the number of events"),
+    ],
+)
+def test_one_more_is_too_much(stream: bytes) -> None:
+    """What passes a limit by one is refused, and an event's size does not count for the next one."""
+    with pytest.raises(StreamTooLargeError):
+        read(stream)
+    assert len(read(*[HALF + HALF + b"\n"] * 3)) == 3

@@ -1,15 +1,15 @@
 """TLS: the certificate is checked against the name although the connection goes to an address."""
 
 import asyncio
+import dataclasses
 import ssl
 from pathlib import Path
 
 import pytest
 
 from exporter.errors import ConfigError
-from fakes.gateway import HEALTHY, fake_gateway
-from probes.attempt import Attempt, ChatRequest, attempt_chat
-from probes.secret import Secret
+from fakes.gateway import HEALTHY, fake_gateway, question_to
+from probes.attempt import Attempt, ask
 
 PAIR = Path(__file__).parents[1] / "fixtures" / "tls"
 CA = str(PAIR / "localhost.crt")
@@ -20,8 +20,8 @@ def attempt_at(host: str, ca_file: str) -> Attempt:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(PAIR / "localhost.crt", PAIR / "localhost.key")
         async with fake_gateway(HEALTHY, tls=context) as fake:
-            url = f"https://{host}:{fake.port}"
-            return await attempt_chat(ChatRequest(alias="fast", gateway_url=url, key=Secret(""), ca_file=ca_file))
+            question = question_to(f"https://{host}:{fake.port}")
+            return await ask(dataclasses.replace(question, ca_file=ca_file))
 
     return asyncio.run(attempt())
 
@@ -62,8 +62,7 @@ def test_no_handshake(greeting: bytes) -> None:
 
         async with await asyncio.start_server(greet, "127.0.0.1", 0) as server:
             url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-            request = ChatRequest(alias="a", gateway_url=url, key=Secret(""), timeout_seconds=0.3)
-            attempt = await attempt_chat(request)
+            attempt = await ask(question_to(url, timeout=0.3))
             await left.wait()  # the probe hung up, at once
             return attempt
 

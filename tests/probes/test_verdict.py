@@ -1,19 +1,36 @@
 """From an outcome and a snapshot to the one layer that explains it."""
 
 import dataclasses
+import re
 from typing import get_args
 
+import msgspec
 import pytest
 
 from exporter.cluster import Controller, Pod, Workloads
-from exporter.config import Alias
+from exporter.config_path import Alias
 from exporter.snapshot import Allocation, Allocations, Device, Gpus, Snapshot
+from fakes import alias_world
+from fakes.alias_world import (
+    answered,
+    case,
+    direct,
+    probed,
+    refused,
+    server,
+    timed_out,
+    well,
+    without_api,
+    without_kubelet,
+    world,
+)
 from probes.attempt import Attempt
-from probes.chat import ErrorFacts
-from probes.layers import CAUSES, Cause, lowest_proven
+from probes.found import ErrorFacts
+from probes.layer.case import Case
+from probes.layers import CAUSES, Cause
 from probes.outcome import OUTCOMES, Outcome
 from probes.served import Served
-from probes.verdict import root_cause
+from probes.verdict import judge_layers, root_cause
 
 FAST = Alias(name="fast", lane="lane-a")
 DEAD = Attempt(alias="fast", status=500, is_from_gateway=True)
@@ -157,16 +174,132 @@ def test_evidence_is_for_people() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("known", "cause"),
+    [
+        pytest.param(snapshot(POD, cards=(card("lost"),)), "device", id="with its card"),
+        pytest.param(snapshot(cards=(CARD,)), "backend_process", id="with nothing"),
+    ],
+)
+def test_alias_without_a_lane_still_sees_the_only_card(known: Snapshot, cause: Cause) -> None:
+    """On a machine with one card there is no doubt which card serves; of pods nothing can be said."""
+    assert cause == root_cause("lane_refused", DEAD, alias=Alias(name="fast"), snapshot=known).cause
+
+
 def test_unknown_lane_proves_nothing() -> None:
     """A lane that the cluster does not know may run elsewhere."""
-    assert lowest_proven(snapshot(POD), "elsewhere") is None
+    elsewhere = Alias(name="fast", lane="elsewhere")
+    assert root_cause("lane_refused", DEAD, alias=elsewhere, snapshot=snapshot(POD)).cause == "backend_process"
 
 
-def test_alias_without_a_lane_still_sees_the_only_card() -> None:
-    """On a machine with one card there is no doubt which card serves."""
-    verdict = lowest_proven(snapshot(POD, cards=(card("lost"),)), "")
-    assert verdict is not None
-    assert verdict.cause == "device"
+COUNTED = msgspec.structs.replace(alias_world.FAST, when_cold="counted")
+STOPPED = alias_world.server("stopped")
+PARKED = alias_world.world(controllers=(alias_world.controller(desired=0),))
+LOST = alias_world.world(alias_world.POD, cards=(alias_world.card(unavailable="lost"),))
+
+
+@pytest.mark.parametrize(
+    ("case", "cause"),
+    [
+        pytest.param(case(well(), answered()), "none", id="well"),
+        pytest.param(case(LOST, answered()), "none", id="well, whatever the card is said to be"),
+        pytest.param(
+            case(world(alias_world.POD, backend=server("idle", scrape="refused")), answered()),
+            "none",
+            id="well, and its metrics page is broken",
+        ),
+        pytest.param(case(well(), answered("slow", first=3)), "first_token", id="slow"),
+        pytest.param(case(well(), answered("slow", first=3), is_cold=True), "none", id="slow while the lane is cold"),
+        pytest.param(
+            case(well(), answered("slow", first=3), is_cold=True, alias=COUNTED),
+            "first_token",
+            id="cold, and it counts",
+        ),
+        pytest.param(case(LOST, answered("fallback")), "device", id="its fallback answers, for the card is lost"),
+        pytest.param(case(PARKED, answered("fallback")), "lane_pod", id="its fallback answers, for the lane is parked"),
+        pytest.param(
+            case(well(), answered("fallback"), direct()), "network", id="its fallback, though the lane is well"
+        ),
+        pytest.param(case(LOST, refused()), "device", id="refused, for the card is lost"),
+        pytest.param(case(LOST, refused(), direct()), "network", id="the lane answers us: no card explains it"),
+        pytest.param(case(PARKED, refused()), "lane_pod", id="refused, for the lane is parked"),
+        pytest.param(case(PARKED, probed("auth", status=401)), "gateway_key", id="a wrong key, and the lane parked"),
+        pytest.param(case(PARKED, probed("connect", failure_words="Connection refused")), "gateway_process", id="down"),
+        pytest.param(
+            case(world(alias_world.POD, backend=STOPPED), timed_out(), direct("timeout_first", first=None)),
+            "backend_process",
+            id="stopped: it takes connections and answers nothing",
+        ),
+        pytest.param(case(world(alias_world.POD, backend=server("wedged")), timed_out()), "backend_work", id="wedged"),
+        pytest.param(
+            case(world(alias_world.POD, backend=server("busy")), timed_out()), "backend_work", id="busy for too long"
+        ),
+        pytest.param(
+            case(well(), timed_out(status=None, is_from_gateway=False), direct()), "gateway_process", id="gateway hung"
+        ),
+        pytest.param(case(well(), timed_out(), direct()), "network", id="the way from gateway to lane is dead"),
+        pytest.param(
+            case(well(), timed_out(), direct(), is_repeated=False), "unknown", id="the same once: somebody had the slot"
+        ),
+        pytest.param(
+            case(well(), probed("stalled", status=200), direct(), is_repeated=False), "unknown", id="it stalled once"
+        ),
+        pytest.param(
+            case(well(), probed("stream_error", status=200, is_from_lane=True), direct()),
+            "backend_process",
+            id="it broke in the middle, however well it is now",
+        ),
+        pytest.param(
+            case(well(), probed("stalled", status=200), direct()), "gateway_process", id="only the gateway stalls"
+        ),
+        pytest.param(
+            case(LOST, answered("bad_output", flaw="not_finite")), "device", id="nonsense from a card that is broken"
+        ),
+        pytest.param(
+            case(LOST, probed("bad_output", status=200, failure="not_a_stream")),
+            "gateway_process",
+            id="a page of HTML, and the card lost",
+        ),
+        pytest.param(
+            case(LOST, probed("bad_output", status=302)), "gateway_process", id="a redirect, and the card lost"
+        ),
+        pytest.param(
+            case(well(), probed("http_5xx", status=500, is_from_gateway=True), direct("bad_output", first=None)),
+            "output",
+            id="the gateway chokes on nonsense of the lane",
+        ),
+        pytest.param(case(without_api(well()), refused()), "backend_process", id="API server gone: no false cause"),
+        pytest.param(case(without_kubelet(well()), refused()), "backend_process", id="kubelet gone: no false cause"),
+        pytest.param(case(without_api(well()), answered()), "none", id="API server gone, users served"),
+        pytest.param(case(well(), probed("skipped_busy")), "unknown", id="skipped, and the lane is idle"),
+        pytest.param(
+            case(world(alias_world.POD, backend=server("busy")), probed("skipped_busy")), "none", id="works for users"
+        ),
+        pytest.param(
+            case(world(alias_world.POD, backend=server("busy"), is_gateway_alive=False), probed("skipped_busy")),
+            "unknown",
+            id="works for somebody, and the gateway is silent",
+        ),
+        pytest.param(case(LOST), "unknown", id="not probed yet"),
+    ],
+)
+def test_root_cause(case: Case, cause: Cause) -> None:
+    """The lowest layer proven bad that could make what was seen; what is well, or above it, has none below."""
+    assert cause == judge_layers(case).cause
+
+
+def test_broken_metrics_page_is_a_finding_of_its_own() -> None:
+    """A lane that serves and cannot be scraped has a finding, and every layer is well."""
+    verdict = judge_layers(case(world(alias_world.POD, backend=server("idle", scrape="forbidden")), answered()))
+    assert verdict.findings == ("the metrics page of lane lane-a is forbidden: its serving is not concerned",)
+    assert {finding.state for finding in verdict.layers.values()} == {"ok"}
+
+
+def test_evidence_holds_no_address() -> None:
+    """What a gateway says of its lanes' addresses is not passed on."""
+    said = ErrorFacts(message="Cannot connect to host 10.42.0.7:8080 at http://lane-a.vllm.svc:8080/v1 [::1]:99")
+    verdict = judge_layers(case(well(), refused(error=said, served=Served(api_base="http://10.1.2.3/v1"))))
+    assert not re.search(r"10\.|http:|8080|::1", repr(verdict))
 
 
 def test_list_of_causes_is_closed() -> None:

@@ -13,6 +13,7 @@ from exporter.collectors.nodes import NodeCollector
 from exporter.collectors.ownership import OwnershipCollector
 from exporter.collectors.presence import PresenceCollector
 from exporter.collectors.processes import ProcessCollector
+from exporter.collectors.xids import XidCollector
 from exporter.config_cluster import NodeBaseline
 from exporter.errors import SourceError
 from exporter.exposition import Exposition
@@ -29,6 +30,7 @@ from exporter.snapshot import (
     ProcessInfo,
     Snapshot,
     SourceState,
+    XidCount,
 )
 from exporter.sources.agent_text import read_view
 from fakes.reference_node import AT, CARD, MIB, SNAPSHOT
@@ -38,13 +40,15 @@ _NODE: Final = SNAPSHOT.node
 _MIG: Final = replace(CARD, uuid="GPU-2", index=1, sharing="mig", memory_total_bytes=None, memory_used_bytes=None)
 _INSTANCE: Final = replace(CARD, uuid="MIG-1", index=1, parent_uuid="GPU-2", mig_profile="1g.10gb", processes=None)
 _LOST: Final = Device(uuid="GPU-3", index=2, model="NVIDIA L4", unavailable="lost")
-_UP: Final = {name: SourceState(name=name, is_up=True) for name in ("nvml", "podresources")}
+_UP: Final = {name: SourceState(name=name, is_up=True, last_success_at=AT) for name in ("nvml", "podresources")}
+_NO_DRIVER: Final = SourceState(name="nvml", is_up=False)
 
 
 def page(snapshot: Snapshot) -> bytes:
     """Return what a node agent says of `snapshot`."""
     collectors = {
         "sources": sources.collect,
+        "xids": XidCollector().collect,
         "presence": PresenceCollector().collect,
         "processes": ProcessCollector(32).collect,
         "devices": devices.collect,
@@ -88,6 +92,15 @@ def _told_of(device: Device) -> Device:
         parent_uuid=device.parent_uuid,
         mig_profile=device.mig_profile,
         sharing=device.sharing,
+        power_watts=device.power_watts,
+        power_limit_watts=device.power_limit_watts,
+        power_limits_watts=device.power_limits_watts,
+        temperatures_celsius=device.temperatures_celsius,
+        clock_events=device.clock_events,
+        is_remap_pending=device.is_remap_pending,
+        is_remap_failed=device.is_remap_failed,
+        recovery_action=device.recovery_action,
+        xids=device.xids or None,  # of a card that had none, the page is not asked whether it is watched
     )
 
 
@@ -104,7 +117,11 @@ def node(*cards: Device, **parts: object) -> Snapshot:
         pytest.param(node(CARD, allocations=Allocations(), sources=_UP), id="the kubelet gave nothing away"),
         pytest.param(node(replace(CARD, processes=None), processes=None), id="the driver lists no processes"),
         pytest.param(node(sources=_UP), id="the driver lists no card"),
-        pytest.param(Snapshot(node=_NODE, sources={"nvml": SourceState(name="nvml", is_up=False)}), id="no driver"),
+        pytest.param(Snapshot(node=_NODE, sources={"nvml": _NO_DRIVER}), id="a driver that was never read"),
+        pytest.param(
+            Snapshot(node=_NODE, sources={"nvml": replace(_NO_DRIVER, last_success_at=AT - 60)}),
+            id="a driver that gave its cards a minute ago",
+        ),
         pytest.param(
             Snapshot(
                 node=_NODE,
@@ -122,6 +139,15 @@ def test_a_page_read_back_is_the_node_s_own_word(snapshot: Snapshot) -> None:
 
 _SIZES: Final = st.integers(0, 1 << 40)
 _TEXTS: Final = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
+_XIDS: Final = st.builds(
+    XidCount, code=st.integers(1, 999), count=st.integers(1, 1 << 20), last_at=st.floats(1.0, AT, allow_nan=False)
+)
+
+
+def _by_code(xids: list[XidCount]) -> tuple[XidCount, ...]:
+    return tuple(sorted(xids, key=lambda xid: xid.code))
+
+
 _CARDS: Final = st.builds(
     Device,
     uuid=st.uuids().map(lambda uuid: f"GPU-{uuid}"),
@@ -133,6 +159,15 @@ _CARDS: Final = st.builds(
     memory_total_bytes=st.none() | _SIZES,
     memory_free_bytes=st.none() | _SIZES,
     utilization_ratio=st.none() | st.floats(0, 1),
+    power_watts=st.none() | st.floats(0, 1000),
+    power_limit_watts=st.none() | st.floats(0, 1000),
+    power_limits_watts=st.dictionaries(st.sampled_from(["default", "min", "max"]), st.floats(0, 1000)),
+    temperatures_celsius=st.dictionaries(st.sampled_from(["gpu", "memory"]), st.floats(-40, 120)),
+    clock_events=st.dictionaries(st.sampled_from(["idle", "power_cap", "hw_thermal"]), st.booleans()),
+    is_remap_pending=st.none() | st.booleans(),
+    is_remap_failed=st.none() | st.booleans(),
+    recovery_action=st.sampled_from(["", *devices.RECOVERY_ACTIONS]),
+    xids=st.none() | st.lists(_XIDS, max_size=3, unique_by=lambda xid: xid.code).map(_by_code),
     processes=st.none() | st.tuples(st.builds(DeviceProcess, pid=st.integers(1, 3), memory_bytes=st.none() | _SIZES)),
 )
 _PODS: Final = Processes(
@@ -221,3 +256,42 @@ def test_the_index_of_a_card_is_a_number() -> None:
     body = page(SNAPSHOT).replace(b'index="0"', b'index="x"')
     with pytest.raises(SourceError, match="expected the index of a card, found 'x'"):
         read_view(_NODE, body)
+
+
+def test_what_slows_a_card_is_told_as_true_or_false() -> None:
+    """A reason that does not hold is known not to; a page without reasons tells of none."""
+    (card,) = read_view(_NODE, page(SNAPSHOT)).devices or ()
+    assert [(reason, type(holds)) for reason, holds in card.clock_events.items()] == [
+        ("idle", bool),
+        ("power_cap", bool),
+    ]
+    (bare,) = read_view(_NODE, page(SNAPSHOT).replace(b"gpu_clock_event{", b"gpu_y{")).devices or ()
+    assert bare.clock_events == {}
+
+
+def test_an_xid_whose_time_nobody_knows_is_not_recent() -> None:
+    body = page(SNAPSHOT).replace(b"lanewatch_gpu_xid_last_timestamp_seconds{", b"lanewatch_y{")
+    (card,) = read_view(_NODE, body).devices or ()
+    assert card.xids == (XidCount(code=31, count=2, last_at=0.0),)
+
+
+def test_the_code_of_an_xid_is_a_number() -> None:
+    body = page(SNAPSHOT).replace(b'xid="31"', b'xid="1e9"')
+    with pytest.raises(SourceError, match="expected the code of an Xid, found '1e9'"):
+        read_view(_NODE, body)
+
+
+@pytest.mark.parametrize(
+    ("last_success_at", "never"),
+    [
+        pytest.param(None, {"nvml"}, id="it gave nothing since the exporter began"),
+        pytest.param(AT - 60, set(), id="it gave something once"),
+    ],
+)
+def test_a_driver_that_was_never_read_is_told_from_one_that_fell_silent(
+    last_success_at: float | None, never: set[str]
+) -> None:
+    silent = replace(_NO_DRIVER, last_success_at=last_success_at)
+    view = read_view(_NODE, page(Snapshot(node=_NODE, sources={"nvml": silent})))
+    assert view.sources == {"nvml": False}
+    assert view.never_read == never

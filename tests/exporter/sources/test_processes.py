@@ -19,7 +19,8 @@ from exporter.sources.simulated import simulated_device
 from exporter.sources.simulated_moment import Stagehand
 from exporter.sources.simulated_processes import SimulatedProcesses
 from exporter.sources.simulated_scenarios import SCENARIOS
-from exporter.wiring import Wiring, wire_sources
+from exporter.wired import Wiring
+from exporter.wiring import wire_sources
 
 ID: Final = "3f1c9e5a" * 8
 UID: Final = "0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9"
