@@ -9,8 +9,8 @@ from exporter.catalogue import (
     POOL_STATE,
     PROBE_CONSECUTIVE_FAILURES,
     PROBE_INTERVAL,
-    PROBE_LAST_ATTEMPT,
     PROBE_LAST_OUTCOME,
+    PROBE_LAST_TURN,
 )
 
 _FAILURES_IN_A_ROW: Final = 3
@@ -25,7 +25,7 @@ _SWITCHING: Final = f"{latest(POOL_STATE.where(state='switching'), (*WATCHER_PLA
 _EXPLAINED: Final = f"(\n{indent(_AT_THE_LANE)}\n  and ignoring (alias)\n{indent(_SWITCHING)}\n)"
 
 STALE: Final = (
-    f"time() - {latest(PROBE_LAST_ATTEMPT.where(), WATCHER_PLACE)}\n"
+    f"time() - {latest(PROBE_LAST_TURN.where(), WATCHER_PLACE)}\n"
     f"  > {_MISSED_PROBES} * {latest(PROBE_INTERVAL.where(), WATCHER_PLACE)}"
 )
 
@@ -56,7 +56,7 @@ GROUP: Final = Group(
             layer="exporter",
             summary="An alias is no longer probed",
             description=(
-                "The last probe of alias {{ $labels.alias }} ended {{ $value | humanizeDuration }} ago, more than "
+                "The last turn of alias {{ $labels.alias }} was {{ $value | humanizeDuration }} ago, more than "
                 f"{_MISSED_PROBES} intervals. Whether the alias answers is unknown, and no other alert will say so."
             ),
         ),
