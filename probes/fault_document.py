@@ -27,4 +27,5 @@ def render() -> dict[str, str]:
 
 
 def _row(fault: Fault) -> str:
-    return f"| {fault.name} | `{fault.cause}` | {fault.seen} | {fault.made} | {fault.part} |\n"
+    at_first = "".join(f", at times `{cause}` first" for cause in fault.at_first)
+    return f"| {fault.name} | `{fault.cause}`{at_first} | {fault.seen} | {fault.made} | {fault.part} |\n"

@@ -23,12 +23,20 @@ class Fault:
     part: Part
     cause: Cause
     seen: str
+    at_first: tuple[Cause, ...] = ()  # what may be named for one probe before: it was under way when the fault came
 
 
 FAULTS: Final[tuple[Fault, ...]] = (
     # the lane's server
     Fault("lane killed", "SIGKILL to llama-server", "real", "backend_process", "it refuses connections"),
-    Fault("lane stopped", "SIGSTOP to llama-server", "real", "backend_process", "it takes connections, says nothing"),
+    Fault(
+        "lane stopped",
+        "SIGSTOP to llama-server",
+        "real",
+        "backend_process",
+        "it takes connections, says nothing",
+        at_first=("backend_work",),
+    ),
     Fault(
         "main loop wedged",
         "ptrace stops the main thread of llama-server alone",

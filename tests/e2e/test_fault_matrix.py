@@ -38,7 +38,7 @@ def test_cause_is_named_in_time_and_clears(fault: Fault, matrix: Matrix) -> None
     print(*seen, sep="\n")
     assert [one.trouble for one in seen] == [""] * ROUNDS
     assert all(one.named_after is not None and one.named_after <= NAMED_WITHIN for one in seen)
-    assert {cause for one in seen for cause in one.causes} <= {"none", "unknown", fault.cause}
+    assert {cause for one in seen for cause in one.causes} <= {"none", "unknown", fault.cause, *fault.at_first}
     assert all(one.cleared_after is not None for one in seen)
 
 
