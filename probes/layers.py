@@ -26,24 +26,7 @@ Layer = Literal[
 LAYERS: Final[tuple[Layer, ...]] = get_args(Layer)
 """The lowest first."""
 
-Cause = Literal[
-    "none",
-    "unknown",
-    "node",
-    "driver",
-    "device",
-    "allocation",
-    "lane_pod",
-    "backend_process",
-    "backend_work",
-    "network",
-    "gateway_process",
-    "gateway_key",
-    "alias_route",
-    "gateway_translation",
-    "first_token",
-    "output",
-]
+Cause = Literal["none", "unknown", Layer]
 CAUSES: Final[tuple[Cause, ...]] = get_args(Cause)
 
 LayerState = Literal["ok", "bad", "unknown", "not_looked_at"]

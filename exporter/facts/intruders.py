@@ -4,18 +4,14 @@ A pod is the pool's neighbour, not an intruder, while it holds another card of t
 """
 
 from collections.abc import Iterator
-from fnmatch import fnmatchcase
 from typing import Final
 
 from exporter.cluster import Pod
 from exporter.facts.case import Case, Violator, pods
+from exporter.facts.ownership import IDLE_BYTES, SERVANTS, is_monitor
 from exporter.facts.sight import GIVEN_BY, PodKey, gpus
 from exporter.snapshot import Owner
 
-# A card that no process uses shows up to some hundred MiB as used, and a monitor's context is no larger.
-_LARGEST_IDLE_BYTES: Final = 512 << 20
-# They hold memory on behalf of pods.
-_SERVANTS: Final = frozenset({"nvidia-cuda-mps", "nv-hostengine"})
 _OF_NOBODY: Final = ("dead", "unattributed", "unresolved")
 
 
@@ -41,7 +37,7 @@ def unowned(case: Case) -> tuple[Violator, ...]:
         if uuid in case.unit.cards
         and case.sight.given.get(uuid) == frozenset()
         and all(owner.gpu_uuid != uuid for owner in view.owners or ())
-        and sum(parts.get(part, 0) for part in _OF_NOBODY) > _LARGEST_IDLE_BYTES
+        and sum(parts.get(part, 0) for part in _OF_NOBODY) > IDLE_BYTES
     )
 
 
@@ -79,7 +75,7 @@ def _asking(case: Case) -> Iterator[Pod]:
 
 
 def _only_looks(case: Case, pod: Pod) -> bool:
-    return any(fnmatchcase(f"{pod.namespace}/{pod.name}", glob) for glob in case.sight.monitors)
+    return is_monitor(case.sight.monitors, pod.namespace, pod.name)
 
 
 def _is_the_only_card(case: Case) -> bool:
@@ -105,6 +101,6 @@ def _is_unnamed_member(case: Case, owner: Owner) -> bool:
 def _host_processes(case: Case) -> Iterator[Violator]:
     for view in case.views():
         for holder in view.holders or ():
-            is_large = holder.memory_bytes > _LARGEST_IDLE_BYTES and holder.process not in _SERVANTS
+            is_large = holder.memory_bytes > IDLE_BYTES and holder.process not in SERVANTS
             if is_large and holder.part == "host" and holder.gpu_uuid in case.unit.cards:
                 yield Violator("Process", "", holder.process)

@@ -54,7 +54,7 @@ IDLE_BYTES: Final = 512 << 20
 _FINISHED: Final = frozenset({"Succeeded", "Failed"})
 _NAMELESS: Final = "uid:"  # how attribution calls a pod of which only the UID is known
 # They hold memory on behalf of others, whoever started them; the kernel cuts names after 15 bytes.
-_SERVANTS: Final = frozenset({"nvidia-cuda-mps", "nv-hostengine"})
+SERVANTS: Final = frozenset({"nvidia-cuda-mps", "nv-hostengine"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +97,11 @@ def states(snapshot: Snapshot) -> dict[str, str]:
     return dict(judge(snapshot).states)
 
 
+def is_monitor(monitors: Iterable[str], namespace: str, pod: str) -> bool:
+    """Whether a pod only looks at cards, by the globs of the configuration."""
+    return any(fnmatchcase(f"{namespace}/{pod}", pattern) for pattern in monitors)
+
+
 def used_bytes(device: Device, devices: Iterable[Device]) -> int | None:
     """Return the memory of the device that is in use; a card that was cut tells it by its instances only."""
     parts = [one for one in devices if one.parent_uuid == device.uuid] if device.memory_used_bytes is None else []
@@ -117,7 +122,7 @@ def _given(snapshot: Snapshot) -> _Given:
         (owner.gpu_uuid, *_container(owner)): owner
         for owner in reversed(found)  # what a device plugin gave is told first, and stands
         # kubelets may list a pod that has ended until it is deleted; it holds nothing
-        if (owner.namespace, owner.pod) not in idle and not _is_monitor(snapshot, owner.namespace, owner.pod)
+        if (owner.namespace, owner.pod) not in idle and not is_monitor(snapshot.monitors, owner.namespace, owner.pod)
     }.values()
     known = frozenset(device.uuid for device in snapshot.gpus.devices) if snapshot.gpus else frozenset()
     return _Given(
@@ -218,7 +223,7 @@ class _Card:
 
     def _serves(self, one: Held) -> bool:
         holder = one.holder
-        return holder.process in _SERVANTS or _is_monitor(self.snapshot, holder.namespace, holder.pod)
+        return holder.process in SERVANTS or is_monitor(self.snapshot.monitors, holder.namespace, holder.pod)
 
 
 _RULES: Final[tuple[tuple[str, Callable[[_Card], bool]], ...]] = (
@@ -280,10 +285,6 @@ def _taker(uuid: str, where: tuple[str, str], lane: str) -> Owner:
 
 def _container(owner: Owner) -> tuple[str, str, str]:
     return owner.namespace, owner.pod, owner.container
-
-
-def _is_monitor(snapshot: Snapshot, namespace: str, pod: str) -> bool:
-    return any(fnmatchcase(f"{namespace}/{pod}", pattern) for pattern in snapshot.monitors)
 
 
 def _lanes(workloads: Workloads | None) -> Mapping[tuple[str, str], str]:
