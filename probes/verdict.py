@@ -220,7 +220,7 @@ _RULES: Final[Mapping[Outcome, _Rule]] = {
     "context_too_long": _always("backend_process"),
     "http_4xx": _Rule(("gateway_process", "alias_route", "gateway_translation"), _of_4xx),
     "http_5xx": _Rule((*_LANE, "alias_route", "gateway_translation", "output", "gateway_process"), _of_5xx),
-    "bad_output": _always("output", "device", "gateway_translation", "output"),
+    "bad_output": _always("output", "node", "driver", "device", "gateway_translation", "output"),
     "error": _always("unknown"),
     "fallback": _Rule(_LANE, lambda case: "network" if case.is_answered_directly else "backend_process"),
     "lane_refused": _Rule((*_LANE, "network", "alias_route"), _unless_cleared("backend_process", "network")),
