@@ -41,6 +41,7 @@ GROUP: Final = Group(
             ),
             severity="page",
             layer="alias",
+            action="investigate",
             summary="An alias does not answer",
             description=(
                 "The last {{ $value }} probes of alias {{ $labels.alias }} through the gateway failed. "
@@ -54,6 +55,7 @@ GROUP: Final = Group(
             for_="2m",
             severity="ticket",
             layer="exporter",
+            action="restore_source",
             summary="An alias is no longer probed",
             description=(
                 "The last turn of alias {{ $labels.alias }} was {{ $value | humanizeDuration }} ago, more than "

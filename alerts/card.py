@@ -32,6 +32,7 @@ GROUP: Final = Group(
             for_="1m",
             severity="page",
             layer="card",
+            action="inspect_hardware",
             summary="A card does not answer",
             description=(
                 "Card {{ $labels.gpu_uuid }} on node {{ $labels.node }} does not answer for 1 minute: "
@@ -43,6 +44,7 @@ GROUP: Final = Group(
             expr=f"{_ROSE}\nor\n(\n{indent(_SEEN)}\n)",
             severity="page",
             layer="card",
+            action=None,  # the series says it
             summary="The driver reported a hardware error of a card",
             description=(
                 "Card {{ $labels.gpu_uuid }} on node {{ $labels.node }} had Xid {{ $labels.xid }} within the last "

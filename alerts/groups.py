@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from alerts import availability, card, heartbeat, invariant, slo, sources, vram
+from alerts import availability, card, heartbeat, invariant, places, slo, sources, vram
 from alerts.rule import Alert, Group
 
 GROUPS: Final[tuple[Group, ...]] = (
@@ -10,6 +10,7 @@ GROUPS: Final[tuple[Group, ...]] = (
     card.GROUP,
     heartbeat.GROUP,
     invariant.GROUP,
+    places.GROUP,
     slo.GROUP,
     sources.GROUP,
     vram.GROUP,

@@ -22,6 +22,7 @@ GROUP: Final = Group(
             for_="10m",
             severity="ticket",
             layer="exporter",
+            action="restore_source",
             summary="Every Lanewatch exporter of one role is gone",
             description=(
                 "No exporter of role {{ $labels.role }} was scraped for 10 minutes, and one was within the last day. "
@@ -33,6 +34,7 @@ GROUP: Final = Group(
             expr=f"max by (cluster) ({_WATCHERS})\nunless\nmax by (cluster) (\n{indent(STALE)}\n)",
             severity="heartbeat",
             layer="exporter",
+            action="none",
             summary="Lanewatch sees: this alert always fires",
             description=(
                 "This alert fires while the watcher is scraped and its probes are fresh. Route it to a dead man's "

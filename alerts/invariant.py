@@ -24,6 +24,7 @@ GROUP: Final = Group(
             for_="2m",
             severity="page",
             layer="lane",
+            action="investigate",
             summary="Not exactly one GPU LLM serves, and no switch is under way",
             description=(
                 f"Pool {_POOL} does not have exactly one running GPU LLM for 2 minutes, "
@@ -36,6 +37,7 @@ GROUP: Final = Group(
             for_="2m",
             severity="page",
             layer="lane",
+            action="park_lane",
             summary="More than one GPU LLM wants the card",
             description=(
                 f"Pool {_POOL} has several GPU LLMs running or waiting for 2 minutes. "
@@ -51,6 +53,7 @@ GROUP: Final = Group(
             for_="10m",
             severity="ticket",
             layer="exporter",
+            action="restore_source",
             summary="It cannot be told whether a GPU LLM serves",
             description=(
                 f"The state of pool {_POOL} is unknown for 10 minutes, and it was known within the last day: "

@@ -5,7 +5,7 @@ from typing import Final
 import yaml
 
 from alerts.groups import GROUPS
-from alerts.links import INFERENCE_BOARD, RUNBOOKS, runbook_url
+from alerts.links import BOARDS, RUNBOOKS, runbook_url
 from alerts.rule import SEVERITY_LABEL, Alert, Group, Record
 
 FOLDER: Final = "chart/files/rules"
@@ -55,11 +55,13 @@ def _record(record: Record) -> dict[str, object]:
 
 def _alert(alert: Alert, runbooks: str) -> dict[str, object]:
     labels = {**alert.labels, "severity": SEVERITY_LABEL[alert.severity], "layer": alert.layer}
+    if alert.action is not None:
+        labels["action"] = alert.action
     annotations = {
         "summary": alert.summary,
         "description": alert.description,
         "runbook_url": runbook_url(alert.name, runbooks),
-        "dashboard": INFERENCE_BOARD,
+        "dashboard": BOARDS[alert.layer],
     }
     return {
         "alert": alert.name,

@@ -4,8 +4,32 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from exporter.xid_words import XidAction
+
 Severity = Literal["page", "ticket", "info", "heartbeat"]
-Layer = Literal["card", "driver", "allocation", "lane", "server", "gateway", "alias", "exporter"]
+Layer = Literal["node", "card", "driver", "allocation", "lane", "server", "gateway", "alias", "exporter"]
+# The first thing to do; the words of an Xid's action among them.
+Action = (
+    XidAction
+    | Literal[
+        "investigate",
+        "wait",
+        "restart_lane",
+        "restart_gateway",
+        "restart_device_plugin",
+        "park_lane",
+        "finish_switch",
+        "evict_intruder",
+        "free_memory",
+        "fix_configuration",
+        "fix_labels",
+        "restore_source",
+        "improve_cooling",
+        "check_power",
+        "scale_out",
+        "give_back_card",
+    ]
+)
 
 # What people do (page, ticket) on the left, the words that Alertmanager configurations already route on the right.
 SEVERITY_LABEL: Final[Mapping[Severity, str]] = {
@@ -18,12 +42,16 @@ SEVERITY_LABEL: Final[Mapping[Severity, str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
-    """One alert; its runbook is `alerts/runbooks/<name>.md`, its `layer` is the one that failed."""
+    """One alert; its runbook is `alerts/runbooks/<name>.md`, its `layer` is the one that failed.
+
+    `action` is the first thing to do; None where the expression's own series carries that label.
+    """
 
     name: str
     expr: str
     severity: Severity
     layer: Layer
+    action: Action | None
     summary: str
     description: str
     for_: str = ""
@@ -32,10 +60,11 @@ class Alert:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """One recorded series."""
+    """One recorded series; `labels` are those that it has besides what Prometheus adds, for the contract's test."""
 
     name: str
     expr: str
+    labels: tuple[str, ...] = ("alias", "slo")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

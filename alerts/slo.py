@@ -103,7 +103,11 @@ def _records(window: str) -> tuple[Record, ...]:
     return (
         Record(name=bad_increase(window), expr=_increase(PROBE_SLO_BAD_EVENTS, window)),
         Record(name=event_increase(window), expr=_increase(PROBE_SLO_EVENTS, window)),
-        Record(name=attempt_increase(window), expr=_increase(PROBE_ATTEMPTS, window, f"{_PLACE}, kind, outcome")),
+        Record(
+            name=attempt_increase(window),
+            expr=_increase(PROBE_ATTEMPTS, window, f"{_PLACE}, kind, outcome"),
+            labels=("alias",),
+        ),
         Record(name=due_increase(window), expr=_due(window)),
         Record(name=bad_ratio(window), expr=f"{bad_increase(window)} / ({due_increase(window)} > 0)"),
     )
@@ -126,7 +130,7 @@ def _any_burns(severity: Severity, slo: str = "") -> str:
 
 _BASE: Final = (
     Record(name=BUDGET, expr=f"1 - {latest(PROBE_SLO_OBJECTIVE.where(), WATCHER_PLACE, back=_FEW_MINUTES)}"),
-    Record(name=INTERVAL, expr=latest(PROBE_INTERVAL.where(), WATCHER_PLACE, back=_FEW_MINUTES)),
+    Record(name=INTERVAL, expr=latest(PROBE_INTERVAL.where(), WATCHER_PLACE, back=_FEW_MINUTES), labels=("alias",)),
 )
 _BLIND: Final = "1h"
 _SHARE: Final = "{{ $value | humanizePercentage }}"
@@ -137,6 +141,7 @@ _ALERTS: Final = (
         for_="2m",
         severity="page",
         layer="alias",
+        action="investigate",
         summary="An alias fails so often that its error budget is gone within days",
         description=(
             f"{_SHARE} of the probes of alias {{{{ $labels.alias }}}} fail: a burn rate of 14.4 over 1 hour, "
@@ -149,6 +154,7 @@ _ALERTS: Final = (
         for_="2m",
         severity="ticket",  # slow is not down
         layer="alias",
+        action="investigate",
         summary="An alias is so often slow that its error budget is gone within days",
         description=(
             f"{_SHARE} of the probes of alias {{{{ $labels.alias }}}} get their first token late: a burn rate of 14.4 "
@@ -161,6 +167,7 @@ _ALERTS: Final = (
         for_="15m",
         severity="ticket",
         layer="alias",
+        action="investigate",
         summary="An alias spends its error budget faster than it was promised",
         description=(
             f"{_SHARE} of the probes of alias {{{{ $labels.alias }}}} miss the objective {{{{ $labels.slo }}}}: a burn "
@@ -175,6 +182,7 @@ _ALERTS: Final = (
         for_="5m",
         severity="ticket",
         layer="exporter",
+        action="restore_source",
         summary="An alias is probed, but no probe counts",
         description=(
             f"No probe of alias {{{{ $labels.alias }}}} counted within {_BLIND}: each was skipped or failed by itself. "

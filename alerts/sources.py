@@ -23,6 +23,7 @@ GROUP: Final = Group(
             for_="5m",
             severity="ticket",
             layer="exporter",
+            action="restore_source",
             summary="A source of Lanewatch cannot be read",
             description=(
                 "Source {{ $labels.source }} of exporter {{ $labels.instance }} fails for 5 minutes. Its series are "

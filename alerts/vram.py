@@ -23,6 +23,7 @@ GROUP: Final = Group(
             for_="5m",  # a container that ends gives its memory back within seconds, a stuck one within minutes
             severity="ticket",
             layer="allocation",
+            action="free_memory",
             summary="Memory of a card is held by nobody whom it was given to",
             description=(
                 "Card {{ $labels.gpu_uuid }} on node {{ $labels.node }} has been used for 5 minutes by something that "

@@ -721,6 +721,14 @@ AGENT_UP = _gauge(
 
 # --- probes --------------------------------------------------------------------------------------------------------
 
+ALIAS_INFO = _info(
+    "alias",
+    "What an alias is by the configuration, always 1: its kind of route and the lane that must serve it (empty: any). "
+    "Join it by lane to lane_info, which names the pool.",
+    "alias",
+    "kind",
+    "lane",
+)
 PROBE_ATTEMPTS = _counter(
     "probe_attempts",
     "Probes of an alias through the gateway, by outcome. ok and slow answered; the others name what went wrong.",

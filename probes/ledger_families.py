@@ -38,6 +38,10 @@ class Books:
 
 def families_of(books: Books, now: float) -> Iterator[Family]:
     """Yield every family about probes at Unix time `now`."""
+    yield catalogue.ALIAS_INFO.of(
+        catalogue.ALIAS_INFO.sample(1, alias=name, kind=alias.kind, lane=alias.lane)
+        for name, (alias, _) in books.aliases.items()
+    )
     for metric, samples_of in _OF_ALIASES.items():
         yield metric.of(
             sample for alias, account in books.aliases.values() for sample in samples_of(metric, alias, account)

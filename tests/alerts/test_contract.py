@@ -1,7 +1,7 @@
 """Every rule, panel, template and runbook selects series that exist: a misspelt one would be silent for ever."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,11 @@ _ROOT = Path(__file__).resolve().parents[2]
 # What Prometheus, its operator and a fleet's federation add.
 _TARGET_LABELS = frozenset({"cluster", "instance", "job", "namespace", "pod"})
 _DROPPED = _TARGET_LABELS | {"node"}  # where a watcher runs says nothing, if its target has that label at all
-_RECORDED = {record.name for group in GROUPS for record in group.records}
+_RECORDED = {record.name: record.labels for group in GROUPS for record in group.records}
 _KNOWN: Mapping[str, frozenset[str]] = {
     **{str(metric): frozenset(metric.labels) | _TARGET_LABELS for metric in METRICS},
-    **{name: frozenset({"alias", "slo"}) | _TARGET_LABELS for name in _RECORDED},
-    "ALERTS": frozenset({"alertname", "alertstate", "severity", "layer"}) | _TARGET_LABELS,
+    **{name: frozenset(labels) | _TARGET_LABELS for name, labels in _RECORDED.items()},
+    "ALERTS": frozenset({"alertname", "alertstate", "severity", "layer", "action"}) | _TARGET_LABELS,
 }
 _DURATIONS = {"$__rate_interval": "5m", "$__range": "1h"}
 _IN_A_TEMPLATE = re.compile(r"printf `([^`]*)`")
@@ -33,7 +33,7 @@ def _problems(expression: str) -> list[str]:
     selected = [node for node in nodes if isinstance(node, promql_parser.VectorSelector)]
     if not selected:
         return [f"expected a selector, found none in {expression!r}"]
-    known = _DROPPED.union(*(_KNOWN.get(node.name or "", ()) for node in selected))
+    known = _DROPPED.union(*(_KNOWN.get(node.name or "", ()) for node in selected), _made(nodes))
     joined = {label for node in nodes for label in _grouping(node)}
     return [
         *(problem for node in selected for problem in _problems_of(node)),
@@ -56,6 +56,12 @@ def _problems_of(selector: Any) -> Iterator[str]:  # noqa: ANN401  # promql_pars
     for matcher in selector.matchers.matchers:
         if matcher.name not in _KNOWN[selector.name]:
             yield f"{selector.name}: expected a label that it has, found {matcher.name!r}"
+
+
+def _made(nodes: Iterable[Any]) -> frozenset[str]:
+    """Return the labels that `label_replace` and `label_join` make."""
+    calls = [node for node in nodes if isinstance(node, promql_parser.Call)]
+    return frozenset(call.args[1].val for call in calls if call.func.name in {"label_replace", "label_join"})
 
 
 def _grouping(node: Any) -> list[str]:  # noqa: ANN401

@@ -1,0 +1,88 @@
+"""Which pool an alias, a lane or a card belongs to: what alerts are routed, grouped and inhibited by.
+
+The watcher knows the pool of a lane, the configuration the lane of an alias, the kubelet the pod on a card. What was
+known stays while the alias or the card is there: an outage that hides a lane must not rename the alert that is firing.
+"""
+
+from typing import Final
+
+from alerts.promql import indent
+from alerts.rule import Group, Record
+from exporter.catalogue import ALIAS_INFO, GPU_OWNER_INFO, GPU_UP, LANE_INFO, LANE_POD_INFO
+
+LANE_POOL: Final = "lanewatch:lane_pool:info"
+POD_POOL: Final = "lanewatch:pod_pool:info"
+ALIAS_POOL: Final = "lanewatch:alias_pool:info"
+GPU_POOL: Final = "lanewatch:gpu_pool:info"
+
+_KEPT: Final = "10m"  # each evaluation says it anew; the rest bridges a Prometheus that restarts
+
+# What is joined must be there once; `by` names all that it is known by, whoever scrapes it.
+_LANE: Final = "cluster, lane"
+_ALIAS: Final = "cluster, alias"
+_CARD: Final = "cluster, node, gpu_uuid"
+_POD: Final = "cluster, owner_namespace, owner_pod"
+
+
+def in_pool_of_alias(expr: str) -> str:
+    """Return `expr`, whose series have `alias`, with the pool of the alias as a label where it is known."""
+    return _placed(expr, ALIAS_POOL, _ALIAS)
+
+
+def in_pool_of_lane(expr: str) -> str:
+    """Return `expr`, whose series have `lane` and no pool, with the pool of the lane as a label where it is known."""
+    return _placed(expr, LANE_POOL, _LANE)
+
+
+def in_pool_of_card(expr: str) -> str:
+    """Return `expr`, whose series have `node` and `gpu_uuid`, with the card's pool as a label where it is known."""
+    return _placed(expr, GPU_POOL, _CARD)
+
+
+def _placed(expr: str, pools: str, by: str) -> str:
+    inner = indent(expr)
+    return f"(\n{inner}\n) * on ({by}) group_left (pool) {pools}\nor\n(\n{inner}\n) unless on ({by}) {pools}"
+
+
+def _one_pool(found: str, by: str) -> str:
+    """Return the pool of each; what is of several pools is of none, for it would double whatever is joined."""
+    pools = f"max by ({by}, pool) (\n{indent(found)}\n)"
+    return f"{pools}\nunless on ({by}) (\n  count by ({by}) (\n{indent(pools, 4)}\n  ) > 1\n)"
+
+
+def _kept(now: Record, name: str, by: str, while_: str) -> Record:
+    before = f"last_over_time({name}[{_KEPT}])\n  and on ({by}) {while_}\n  unless on ({by}) {now.name}"
+    return Record(name=name, expr=f"{now.name}\nor\n(\n  {before}\n)", labels=now.labels)
+
+
+_POD_OF_LANE: Final = f'label_replace({LANE_POD_INFO}, "owner_namespace", "$1", "lane_namespace", "(.*)")'
+
+_ALIAS_NOW: Final = Record(
+    name="lanewatch:alias_pool_now:info",
+    expr=f"max by ({_ALIAS}, lane) ({ALIAS_INFO}) * on ({_LANE}) group_left (pool) {LANE_POOL}",
+    labels=("alias", "lane", "pool"),
+)
+_GPU_NOW: Final = Record(
+    name="lanewatch:gpu_pool_now:info",
+    expr=_one_pool(
+        f"max by ({_CARD}, owner_namespace, owner_pod) ({GPU_OWNER_INFO})\n* on ({_POD}) group_left (pool) {POD_POOL}",
+        _CARD,
+    ),
+    labels=("node", "gpu_uuid", "pool"),
+)
+
+GROUP: Final = Group(
+    name="lanewatch-places",
+    rules=(
+        Record(name=LANE_POOL, expr=_one_pool(str(LANE_INFO), _LANE), labels=("lane", "pool")),
+        Record(
+            name=POD_POOL,
+            expr=_one_pool(_POD_OF_LANE, _POD),
+            labels=("owner_namespace", "owner_pod", "pool"),
+        ),
+        _ALIAS_NOW,
+        _GPU_NOW,
+        _kept(_ALIAS_NOW, ALIAS_POOL, _ALIAS, str(ALIAS_INFO)),
+        _kept(_GPU_NOW, GPU_POOL, _CARD, str(GPU_UP)),
+    ),
+)
