@@ -1,4 +1,4 @@
-"""How patient a client of the API server is: client-go's numbers, in one place."""
+"""How patient a client of the API server is: client-go's numbers but for the longest pause, in one place."""
 
 import random
 import time
@@ -20,7 +20,9 @@ class Pace:
     bookmark_silence_seconds: float = 150.0  # a server that sends bookmarks sends one a minute: two were lost
     short_watch_seconds: float = 10.0  # one that ends sooner was not meant to end
     first_pause_seconds: float = 0.8
-    longest_pause_seconds: float = 30.0  # chance included: a server that is back must not wait for us for longer
+    # chance included, and less than client-go's 30: a watch of a server that is back must last `short_watch_seconds`
+    # before it is believed, and all shall be true again within 35
+    longest_pause_seconds: float = 24.0
     forbidden_pause_seconds: float = 45.0  # nobody grants a right within a second
     absent_pause_seconds: float = 300.0  # an API that is not served comes with an upgrade of the cluster
     relist_seconds: float = 10.0  # between two lists: at most six a minute, whatever the server makes us forget

@@ -15,6 +15,9 @@ def build(pin: Pin, entry: Path, steps: Steps) -> None:
 def make(folder: Path, requirements: str, steps: Steps) -> None:
     """Create the environment anew with exactly the hashed requirements."""
     steps.run([sys.executable, "-m", "venv", "--clear", folder])
-    # Wheels only: building an sdist would fetch build requirements that no hash covers.
-    options = ["--require-hashes", "--only-binary=:all:", "--no-input", "--disable-pip-version-check"]
-    steps.run([folder / "bin" / "python", "-m", "pip", "install", *options, "--requirement", HERE / requirements])
+    # Wheels only: building an sdist would fetch build requirements that no hash covers. No resolver: for an extra of
+    # something pinned, `name[extra]`, it asks for the newest version there is, which no hash covers either.
+    options = ["--require-hashes", "--no-deps", "--only-binary=:all:", "--no-input", "--disable-pip-version-check"]
+    pip = [folder / "bin" / "python", "-m", "pip"]
+    steps.run([*pip, "install", *options, "--requirement", HERE / requirements])
+    steps.run([*pip, "check", "--disable-pip-version-check"])

@@ -24,7 +24,7 @@ class Front:
         self._portal = portal
         self._port = kept_port()
         self._server: asyncio.Server | None = None
-        self._connections: set[asyncio.StreamWriter] = set()
+        self._visits: set[asyncio.Task[None]] = set()
 
     def url(self, scheme: str = "http") -> str:
         """Where it is."""
@@ -69,21 +69,34 @@ class Front:
             self.target = before
 
     async def _open(self, tls: ssl.SSLContext | None) -> None:
-        self._server = await asyncio.start_server(self._pass_on, LOOPBACK, self._port, ssl=tls)
+        self._server = await asyncio.start_server(self._visit, LOOPBACK, self._port, ssl=tls)
 
     async def _shut(self) -> None:
         if self._server is not None:
             self._server.close()
-        for one in tuple(self._connections):
-            one.transport.abort()
+        for visit in self._visits:
+            visit.cancel()
+        await asyncio.gather(*self._visits, return_exceptions=True)
+
+    def _visit(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        visit = asyncio.get_running_loop().create_task(self._pass_on(reader, writer))
+        self._visits.add(visit)
+        visit.add_done_callback(self._visits.discard)
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Pass on both ways until both have ended; whatever ends it, no connection stays open."""
         host, _, port = self.target.removeprefix("http://").partition(":")
-        self._connections.add(writer)
-        with suppress(OSError):
+        with suppress(OSError), _aborted(writer):
             behind, beyond = await asyncio.open_connection(host, int(port))
-            await asyncio.gather(_pump(reader, beyond), _pump(behind, writer))
-        self._connections.discard(writer)
+            with _aborted(beyond):
+                await asyncio.gather(_pump(reader, beyond), _pump(behind, writer))
+
+
+@contextmanager
+def _aborted(writer: asyncio.StreamWriter) -> Iterator[None]:
+    try:
+        yield
+    finally:
         writer.transport.abort()
 
 

@@ -18,10 +18,10 @@ ILL = [
     pytest.param(faults.broken, 35, id="500 of a server without etcd"),
     pytest.param(faults.too_many, 35, id="429 with Retry-After"),
     pytest.param(faults.unknown_credential, 35, id="401"),
-    pytest.param(faults.closes_watches, 45, id="watches closed at once"),  # a watch must last before it is believed
+    pytest.param(faults.closes_watches, 35, id="watches closed at once"),  # a watch must last before it is believed
     pytest.param(faults.refuses_watches, 35, id="watches refused, lists answered"),
 ]
-BREAKS = pytest.param(faults.breaks_watches, 45, id="watches that break after two seconds")
+BREAKS = pytest.param(faults.breaks_watches, 35, id="watches that break after two seconds")
 
 
 @pytest.mark.parametrize("seed", SEEDS)
