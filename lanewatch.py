@@ -17,8 +17,8 @@ from exporter.version import VERSION
 
 if TYPE_CHECKING:
     from exporter.config import Config
-    from exporter.landing import Identity
     from exporter.server import Listen
+    from exporter.status import Identity
 
 _USAGE_ERROR: Final = 2
 _ADDRESS: Final = "0.0.0.0:19840"
@@ -232,7 +232,7 @@ def _run(work: Coroutine[Any, Any, None]) -> None:
 
 
 def _identity(options: dict[str, Any]) -> "Identity":
-    from exporter.landing import Identity  # noqa: PLC0415
+    from exporter.status import Identity  # noqa: PLC0415
 
     return Identity(version=VERSION, role=options["role"])
 

@@ -1,222 +1,241 @@
-"""The page at `/`: what runs, on which card, whether the aliases answer, and what is off and how to turn it on.
+"""The page at `/`: does every alias answer, which layer is to blame, what runs on which card, and how old all that is.
 
-It is drawn from the same families that a scrape gets, so the page and the metrics cannot disagree. Every value that
-came from outside is escaped; nothing is fetched from anywhere.
+Every value that came from outside is escaped; nothing is fetched from anywhere. Without JavaScript the page stands as
+it was made; with it, `status.js` puts a fresh one in its place every few seconds.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from html import escape
 from importlib.resources import files
 from typing import Final
 from urllib.parse import quote
 
-from exporter import catalogue as c
-from exporter.exposition import Page
-from exporter.facts.violators import VIOLATIONS
-from exporter.metric import Family, Metric
-from exporter.snapshot import SourceState
+from exporter.history import SPAN_SECONDS, STEP_SECONDS, Point
+from exporter.status import AliasStatus, CardStatus, LayerStatus, Light, PoolStatus, SourceStatus, Status
+from exporter.words import LAYERS
 
 _GIB: Final = 1 << 30
-_OFF: Final = {
-    "aliases": "Off: no alias is probed. Set <code>gateway.url</code> and <code>aliases</code>; "
-    "<code>lanewatch config reference</code> shows how.",
-    "lanes": "Off: the API server is not asked in this role.",
-    "cards": "No card is known. The sources below say why.",
-}
 _NOTHING: Final = "&ndash;"
-_UNITS_SHOWN: Final = 100  # of all pools
-_GOOD: Final = frozenset({"ok", "none", "steady", "owned", "shared", "unallocated"})
-_GOOD_POOL: Final = frozenset({"steady"})  # of an alias's cause `none` is good, of a pool's lanes it is an outage
-_QUIET: Final = frozenset(
-    {"unknown", "switching", "slow", "fallback", "skipped_busy", "idle_owned", "allocated_no_process"}
+_NO_ALIAS: Final = (
+    "Off: no alias is probed. Set <code>gateway.url</code> and <code>aliases</code>; "
+    "<code>lanewatch config reference</code> shows how."
 )
+_NO_POOL: Final = "Off: the API server is not asked in this role."
+_NO_CARD: Final = "No card is known. The sources below say why."
+_WIDTH, _HEIGHT = 160, 28  # of a sparkline, in its own units
+_GAP: Final = 2.5 * STEP_SECONDS  # longer without a point: nothing was known
+_FOOTER: Final = (
+    "<footer><a href=metrics>metrics</a> · <a href=status.json>status.json</a> · <a href=healthz>healthz</a> · "
+    "<a href=readyz>readyz</a></footer>"
+)
+_SPOKEN: Final = {"ok": "ok", "bad": "failed", "unknown": "unknown", "not_looked_at": "not looked at"}
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """What the page says of the program itself."""
-
-    version: str
-    role: str
+@lru_cache(maxsize=2)
+def asset(name: str) -> str:
+    """Return a file that belongs to the page: its style or its script."""
+    return files("exporter").joinpath(name).read_text(encoding="utf-8")
 
 
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """The samples of every family of a page, as label mappings."""
-
-    families: Mapping[str, Family]
-
-    def of(self, metric: Metric, **match: str) -> Iterator[tuple[dict[str, str], float]]:
-        family = self.families.get(metric.name)
-        for sample in family.samples if family else ():
-            labels = dict(zip(metric.labels, sample.labels, strict=True))
-            if all(labels[name] == value for name, value in match.items()):
-                yield labels, sample.value
-
-    def value(self, metric: Metric, **match: str) -> float | None:
-        return next((value for _, value in self.of(metric, **match)), None)
-
-    def state(self, metric: Metric, label: str, **match: str) -> str:
-        return next((labels[label] for labels, value in self.of(metric, **match) if value == 1), "")
-
-
-@lru_cache(maxsize=1)
-def _style() -> str:
-    return files("exporter").joinpath("landing.css").read_text(encoding="utf-8")
-
-
-def render(page: Page, identity: Identity, now: float) -> str:
+def render(status: Status, now: float) -> str:
     """Return the page as HTML; ages count to Unix time `now`."""
-    rows = _Rows(page.families)
-    badge = "<p class=badge>simulated: no card, no cluster, no model behind these numbers</p>"
-    parts = [
-        "<header><h1>Lanewatch</h1>",
-        f"<p>{_text(identity.version)} · role {_text(identity.role)} · node {_text(page.snapshot.node)}</p>",
-        badge if page.snapshot.is_simulated else "",
-        "</header><main>",
-        _section(
-            "Do the aliases answer?",
-            _OFF["aliases"],
-            ("alias", "outcome", "cause", "first token", "served by"),
-            _aliases(rows),
-        ),
-        _section("Is exactly one lane active?", _OFF["lanes"], ("pool", "state", "violations", "lanes"), _pools(rows)),
-        _section(
-            "Which card, and who owns it?", _OFF["cards"], ("card", "state", "memory", "now", "owner"), _cards(rows)
-        ),
-        _section("Can this page be trusted?", "", ("source", "state", "age", "what to do"), _sources(page, now)),
-        "</main><footer><a href=metrics>metrics</a> · <a href=healthz>healthz</a> · <a href=readyz>readyz</a></footer>",
-    ]
+    main = (
+        f"<p id=headline role=status class='headline {status.light}'>{_text(status.headline)}</p>",
+        _section("Do the aliases answer?", _NO_ALIAS, "".join(_alias(one, now) for one in status.aliases)),
+        _section("Is exactly one lane active?", _NO_POOL, _table(_POOL_HEADS, map(_pool_of(now), status.pools))),
+        _section("Which card, and who owns it?", _NO_CARD, _table(_CARD_HEADS, map(_card, status.cards))),
+        _section("How old is this, and can it be trusted?", "", _table(_SOURCE_HEADS, map(_source, status.sources))),
+        f"<p class=dim>{_left_out(status)}</p>",
+    )
     return (
         "<!doctype html><html lang=en><head><meta charset=utf-8><meta name=viewport "
-        'content="width=device-width,initial-scale=1"><meta http-equiv=refresh content=5><title>Lanewatch</title>'
-        f"<style>{_style()}</style></head><body>{''.join(parts)}</body></html>"
+        f'content="width=device-width,initial-scale=1"><title>{_title(status)}</title>'
+        f"<style>{asset('landing.css')}</style><script src=status.js defer></script></head>"
+        f"<body>{_header(status)}<main id=main>{''.join(main)}</main>{_FOOTER}</body></html>"
     )
 
 
-def _aliases(rows: _Rows) -> Iterator[list[str]]:
-    for labels, _ in rows.of(c.PROBE_INTERVAL):
-        alias = labels["alias"]
-        outcome = rows.state(c.PROBE_LAST_OUTCOME, "outcome", alias=alias) or "not probed yet"
-        cause = rows.state(c.ALIAS_ROOT_CAUSE, "cause", alias=alias)
-        served = next((_served(one) for one, _ in rows.of(c.PROBE_SERVED_INFO, alias=alias)), "")
-        first = rows.value(c.PROBE_FIRST_TOKEN, alias=alias)
-        # of an alias that does not answer now, the last answer's time would be news from yesterday
-        in_time = _seconds(first if served else None) + _why_late(rows, alias)
-        yield [_text(alias), _light(outcome), _light(cause) + _why(alias, cause), in_time, served or _NOTHING]
+def _header(status: Status) -> str:
+    badge = "<p class=badge>simulated: no card, no cluster, no model behind these numbers</p>"
+    return (
+        f"<header><h1>Lanewatch</h1><p>{_text(status.version)} · role {_text(status.role)} · node {_text(status.node)}"
+        f"</p>{badge if status.is_simulated else ''}</header>"
+    )
 
 
-def _why(alias: str, cause: str) -> str:
-    """Return the way to every layer's evidence, where there is something to explain."""
-    return "" if cause in {"", "none"} else f" <a href='explain?alias={quote(alias, safe='')}'>why</a>"
+def _title(status: Status) -> str:
+    mark = {"good": "ok", "bad": "FAILED"}.get(status.light, "look")
+    return f"{mark} · Lanewatch"
 
 
-def _why_late(rows: _Rows, alias: str) -> str:
-    late = rows.state(c.ALIAS_FIRST_TOKEN_CAUSE, "cause", alias=alias)
-    return "" if late in {"", "none"} else f" <small>late: {_text(late)}</small>"
+def _alias(one: AliasStatus, now: float) -> str:
+    asked = "" if one.asked_at is None else f"asked {_age(now - one.asked_at)} ago"
+    why = f" <a href='explain?alias={quote(one.alias, safe='')}'>evidence for {_text(one.alias)}</a>"
+    is_explained = one.light == "bad" or one.cause in LAYERS
+    lights = "".join(_layer(layer, is_cause=layer.layer == one.cause) for layer in one.layers)
+    return (
+        f"<article class={one.light}><h3>{_text(one.alias)}</h3>"
+        f"<p class=words>{_mark(one.light)}{_text(one.words)}{why if is_explained else ''}"
+        f"<small>{_text(one.outcome or 'no outcome yet')} {asked}</small></p>"
+        f"<p class=fact>{_first_token(one)}</p><p class=fact>{_served(one)}</p>"
+        f"<ol class=layers aria-label='layers under {_text(one.alias)}, the node first'>{lights}</ol></article>"
+    )
 
 
-def _served(labels: Mapping[str, str]) -> str:
-    return _text(labels["lane"] or "a lane without a name") + (" (fallback)" if labels["fallback"] == "true" else "")
+def _layer(layer: LayerStatus, *, is_cause: bool) -> str:
+    name = LAYERS[layer.layer].short if layer.layer in LAYERS else layer.layer
+    spoken = _SPOKEN.get(layer.state, layer.state) + (", the cause" if is_cause else "")
+    cause = " cause" if is_cause else ""
+    return (
+        f"<li class='{layer.light}{cause}'>{_mark(layer.light)}<span>{_text(name)}</span>{_hidden(f': {spoken}')}</li>"
+    )
 
 
-def _pools(rows: _Rows) -> Iterator[list[str]]:
-    """Yield a row for each unit of a pool, what is wrong first, as many as a person reads."""
-    broken, lanes = _grouped(_violations(rows)), _grouped(_lanes(rows))
-    units = {(one["pool"], one["unit"]): one["state"] for one, value in rows.of(c.POOL_STATE) if value}
-    for (pool, unit), state in sorted(units.items(), key=lambda item: (item[1] == "steady", item))[:_UNITS_SHOWN]:
-        of_the_pool = broken.get((pool, ""), ()) if unit else ()
-        yield [
-            _text(pool) + (f" <small>{_text(unit)}</small>" if unit else ""),
-            _light(state, _GOOD_POOL),
-            "<br>".join((*broken.get((pool, unit), ()), *of_the_pool)) or _NOTHING,
-            "<br>".join(lanes.get((pool, ""), ())) or "no pod",
-        ]
+def _first_token(one: AliasStatus) -> str:
+    time = f"{one.first_token_seconds:.3f} s" if one.first_token_seconds is not None else _NOTHING
+    late = f" <small>late: {_text(one.late)}</small>" if one.late else ""
+    return f"<b>first token</b> {time}{late}{_sparkline(one.history, 'seconds to the first token', 1, ' s')}"
 
 
-def _violations(rows: _Rows) -> Iterator[tuple[tuple[str, str], str]]:
-    """Yield each reason that holds with who is to blame, by pool and unit, what explains most first."""
-    blamed: dict[tuple[str, str, str], list[str]] = {}
-    for one, _ in rows.of(c.POOL_VIOLATOR_INFO):
-        blamed.setdefault((one["pool"], one["unit"], one["reason"]), []).append(_text(one["violator"]))
-    held = (one for one, value in rows.of(c.POOL_VIOLATION) if value)
-    for one in sorted(held, key=lambda one: VIOLATIONS.index(one["reason"])):
-        who = ", ".join(blamed.get((one["pool"], one["unit"], one["reason"]), ()))
-        yield (one["pool"], one["unit"]), _text(one["reason"]) + (f" <small>{who}</small>" if who else "")
+def _served(one: AliasStatus) -> str:
+    fallback = " (fallback)" if one.is_fallback else ""
+    return f"<b>served by</b> {_text(one.served_by) + fallback if one.served_by else _NOTHING}"
 
 
-def _lanes(rows: _Rows) -> Iterator[tuple[tuple[str, str], str]]:
-    for one, value in rows.of(c.LANE_PODS):
-        if value:
-            yield (one["pool"], ""), f"{_text(one['lane'] or 'no lane')} {value:g} {_text(one['phase'])}"
+_POOL_HEADS: Final = ("pool", "state", "for", "what is wrong", "lanes")
+_CARD_HEADS: Final = ("card", "state", "memory", "last hour", "now", "owner")
+_SOURCE_HEADS: Final = ("source", "state", "age", "what to do")
 
 
-def _grouped(told: Iterable[tuple[tuple[str, str], str]]) -> Mapping[tuple[str, str], list[str]]:
-    groups: dict[tuple[str, str], list[str]] = {}
-    for key, text in told:
-        groups.setdefault(key, []).append(text)
-    return groups
+def _pool_of(now: float) -> Callable[[PoolStatus], tuple[str, ...]]:
+    def row(one: PoolStatus) -> tuple[str, ...]:
+        reasons = (
+            _text(reason.reason) + (f" <small>{_text(', '.join(reason.who))}</small>" if reason.who else "")
+            for reason in one.reasons
+        )
+        return (
+            _text(one.pool) + (f" <small>{_text(one.unit)}</small>" if one.unit else ""),
+            _light(one.state, one.light),
+            _NOTHING if one.since is None else _age(now - one.since),
+            "<br>".join(reasons) or _NOTHING,
+            "<br>".join(map(_text, one.lanes)) or "no pod",
+        )
+
+    return row
 
 
-def _cards(rows: _Rows) -> Iterator[list[str]]:
-    for labels, _ in rows.of(c.GPU_INFO):
-        card = {"node": labels["node"], "gpu_uuid": labels["gpu_uuid"]}
-        owners = [
-            f"{_text(one['lane'] or one['owner_pod'])} <small>{_text(one['owner_namespace'])}/{_text(one['owner_pod'])}"
-            "</small>"
-            for one, _ in rows.of(c.GPU_OWNER_INFO, **card)
-        ]
-        yield [
-            f"{_text(labels['model'])} <small>{_text(labels['gpu_uuid'])}</small>",
-            _light(rows.state(c.GPU_UNAVAILABLE, "reason", **card) or rows.state(c.GPU_OWNERSHIP, "state", **card)),
-            _memory(rows, card),
-            _now(rows, card),
-            "<br>".join(owners) or _NOTHING,
-        ]
+def _card(one: CardStatus) -> tuple[str, ...]:
+    owners = (
+        f"{_text(who.lane or who.pod)} <small>{_text(who.namespace)}/{_text(who.pod)}</small>" for who in one.owners
+    )
+    return (
+        f"{_text(one.model)} <small>{_text(one.uuid)}<br>{_text(one.node)}</small>",
+        _light(one.state, one.light),
+        _memory(one),
+        _sparkline(one.history, f"memory used of {one.uuid}", _GIB, " GiB") or _NOTHING,
+        _now(one),
+        "<br>".join(owners) or _NOTHING,
+    )
 
 
-def _memory(rows: _Rows, card: Mapping[str, str]) -> str:
-    used, total = rows.value(c.GPU_MEMORY_USED, **card), rows.value(c.GPU_MEMORY_TOTAL, **card)
+def _memory(one: CardStatus) -> str:
+    used, total = one.memory_used_bytes, one.memory_total_bytes
     if used is None or total is None:
         return "absent"
-    return f"<meter min=0 max={total:.0f} value={used:.0f}></meter>{used / _GIB:.1f} of {total / _GIB:.1f} GiB"
+    said = f"{used / _GIB:.1f} of {total / _GIB:.1f} GiB"
+    return f"<meter min=0 max={total:.0f} value={used:.0f} aria-label='memory used: {said}'></meter>{said}"
 
 
-def _now(rows: _Rows, card: Mapping[str, str]) -> str:
-    heat = rows.value(c.GPU_TEMPERATURE, sensor="gpu", **card)
-    watts, limit = rows.value(c.GPU_POWER, **card), rows.value(c.GPU_POWER_LIMIT, **card)
-    said = [f"{heat:.0f} °C" if heat is not None else "", f"{watts:.0f} W" if watts is not None else ""]
-    if watts is not None and limit is not None:
-        said[1] += f" of {limit:.0f} W"
-    return "<br>".join(filter(None, said)) or "absent"
+def _now(one: CardStatus) -> str:
+    limit = f" of {one.watts_limit:.0f} W" if one.watts_limit is not None else ""
+    heat = f"{one.celsius:.0f} °C" if one.celsius is not None else ""
+    power = f"{one.watts:.0f} W{limit}" if one.watts is not None else ""
+    return "<br>".join(filter(None, (heat, power))) or "absent"
 
 
-def _sources(page: Page, now: float) -> Iterator[list[str]]:
-    for state in page.snapshot.sources.values():
-        light = _light("ok" if state.is_up else "down")
-        yield [_text(state.name), light, _age(state, now), _text(state.message) or _NOTHING]
+def _source(one: SourceStatus) -> tuple[str, ...]:
+    light = _light("ok", "good") if one.is_up else _light("down", "bad")
+    age = "never read" if one.age_seconds is None else _age(one.age_seconds)
+    return _text(one.source), light, age, _text(one.message) or _NOTHING
 
 
-def _age(state: SourceState, now: float) -> str:
-    return "never read" if state.last_success_at is None else f"{max(0.0, now - state.last_success_at):.0f} s"
+def _left_out(status: Status) -> str:
+    more = [f"{count} more {kind}" for kind, count in status.left_out.items() if count]
+    return f"Not shown: {', '.join(more)}; the metrics have them." if more else ""
 
 
-def _section(title: str, otherwise: str, heads: Iterable[str], rows: Iterable[list[str]]) -> str:
+def _sparkline(points: Sequence[Point], what: str, unit: float, suffix: str) -> str:
+    """Return a small picture of the last hour; empty where there is no line to draw."""
+    if len(points) < 2:
+        return ""
+    values = [point.value / unit for point in points]
+    low, high, until = min(values), max(values), points[-1].at
+    said = f"{what} over the last {_age(until - points[0].at)}: {low:.3g} to {high:.3g}, now {values[-1]:.3g}{suffix}"
+    spread = (high - low) or 1.0
+
+    def place(point: Point) -> str:
+        across = _WIDTH * (1 - (until - point.at) / SPAN_SECONDS)
+        up = (_HEIGHT - 4) * (1 - (point.value / unit - low) / spread) if high > low else _HEIGHT / 2 - 2
+        return f"{across:.1f},{up + 2:.1f}"
+
+    lines = "".join(f"<polyline points='{' '.join(map(place, piece))}'/>" for piece in _pieces(points))
+    return (
+        f"<svg class=spark viewBox='0 0 {_WIDTH} {_HEIGHT}' role=img aria-label='{_text(said)}'>"
+        f"<title>{_text(said)}</title>{lines}</svg>"
+    )
+
+
+def _pieces(points: Sequence[Point]) -> Iterator[list[Point]]:
+    """Yield what hangs together: where nothing was known there is a gap, not a line."""
+    piece: list[Point] = []
+    for point in points:
+        if piece and point.at - piece[-1].at > _GAP:
+            yield piece
+            piece = []
+        piece.append(point)
+    yield piece
+
+
+def _section(title: str, otherwise: str, content: str) -> str:
+    return f"<section><h2>{title}</h2>{content or f'<p>{otherwise}</p>'}</section>"
+
+
+def _table(heads: Iterable[str], rows: Iterable[Sequence[str]]) -> str:
+    heads = tuple(heads)
+    body = "".join(
+        f"<tr><th scope=row>{row[0]}</th>"
+        + "".join(f"<td data-head='{head}'>{cell}</td>" for head, cell in zip(heads[1:], row[1:], strict=True))
+        + "</tr>"
+        for row in rows
+    )
     head = "".join(f"<th scope=col>{name}</th>" for name in heads)
-    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
-    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>" if body else f"<p>{otherwise}</p>"
-    return f"<section><h2>{title}</h2>{table}</section>"
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>" if body else ""
 
 
-def _light(word: str, good: Collection[str] = _GOOD) -> str:
-    kind = "good" if word in good else "quiet" if word in _QUIET or not word else "bad"
-    return f"<span class={kind}>{_text(word or 'unknown')}</span>"
+def _light(word: str, light: Light) -> str:
+    return f"<span class={light}>{_mark(light)}{_text(word or 'unknown')}</span>"
 
 
-def _seconds(value: float | None) -> str:
-    return _NOTHING if value is None else f"{value:.3f} s"
+_MARKS: Final = {"good": "●", "bad": "✖", "quiet": "▲", "off": "○"}
+
+
+def _mark(light: Light) -> str:
+    """Return a mark whose form tells as much as its colour."""
+    return f"<i aria-hidden=true>{_MARKS[light]}</i>"
+
+
+def _hidden(text: str) -> str:
+    return f"<span class=spoken>{_text(text)}</span>"
+
+
+def _age(seconds: float) -> str:
+    seconds = max(0.0, seconds)
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    if seconds < 7200:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.0f} h" if seconds < 172_800 else f"{seconds / 86_400:.0f} d"
 
 
 def _text(value: str) -> str:

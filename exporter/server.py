@@ -1,4 +1,4 @@
-"""HTTP: `/metrics`, `/healthz`, `/readyz`, the page at `/`, and pages that others add.
+"""HTTP: `/metrics`, `/healthz`, `/readyz`, the page at `/` and the same as `/status.json`, and pages that others add.
 
 Every answer of our own is made from the prepared page: no request for it touches hardware, a network, or a lock that a
 worker holds.
@@ -11,18 +11,20 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
 from aiohttp import web
 
 from exporter import landing
 from exporter.errors import ListenError
 from exporter.exposition import Page
-from exporter.landing import Identity
 from exporter.poll import NOT_READ_YET
 from exporter.route import Handler, Request
+from exporter.status import Status
 
 _QUICK_STOP_SECONDS: Final = 1.0
 _SAFE_HEADERS: Final = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; script-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
 }
@@ -38,9 +40,9 @@ class Listen:
 
 
 def application(
-    current: Callable[[], Page], identity: Identity, routes: Mapping[str, Handler] | None = None
+    current: Callable[[], Page], status: Callable[[float], Status], routes: Mapping[str, Handler] | None = None
 ) -> web.Application:
-    """Return the application whose answers come from `current()`, but for the pages in `routes`."""
+    """Return the application whose answers come from `current()` and `status(now)`, but for the pages in `routes`."""
 
     async def metrics(request: web.Request) -> web.Response:
         body, headers = current().answer(request.headers.get("Accept", ""), request.headers.get("Accept-Encoding", ""))
@@ -56,8 +58,15 @@ def application(
         return web.Response(text="ready\n")
 
     async def index(_: web.Request) -> web.Response:
-        html = landing.render(current(), identity, time.time())
-        return web.Response(text=html, content_type="text/html", headers=_SAFE_HEADERS)
+        now = time.time()
+        return web.Response(text=landing.render(status(now), now), content_type="text/html", headers=_SAFE_HEADERS)
+
+    async def status_json(_: web.Request) -> web.Response:
+        body = msgspec.json.encode(status(time.time()))
+        return web.Response(body=body, content_type="application/json", headers=_SAFE_HEADERS)
+
+    async def script(_: web.Request) -> web.Response:
+        return web.Response(text=landing.asset("status.js"), content_type="text/javascript", headers=_SAFE_HEADERS)
 
     app = web.Application(client_max_size=1024)
     app.add_routes(
@@ -66,6 +75,8 @@ def application(
             web.get("/healthz", healthz),
             web.get("/readyz", readyz),
             web.get("/", index),
+            web.get("/status.json", status_json),
+            web.get("/status.js", script),
             *(web.get(path, _page(handler), allow_head=False) for path, handler in (routes or {}).items()),
         ]
     )

@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from exporter.exposition import Exposition, Page
-from exporter.landing import Identity
+from exporter.history import History
 from exporter.poll import Poller, keep_running
 from exporter.route import Handler
 from exporter.server import Listen, application, serving
+from exporter.status import Identity
+from exporter.status_rows import status_of
 
 _PAUSE_SECONDS: Final = 0.2  # between two preparations: a storm of changes costs at most five pages a second
 _LONGEST_PAUSE_SECONDS: Final = 1.0  # probes and states that only time changes appear by then
@@ -26,7 +28,8 @@ class PageKeeper:
         self._poller = poller
         self._exposition = exposition
         self._changed = asyncio.Event()
-        self.page: Page = exposition.prepare(poller.snapshot, time.time())
+        self.history = History()
+        self.page = self._prepare()
         poller.on_change = self.touch
 
     def touch(self) -> None:
@@ -39,8 +42,13 @@ class PageKeeper:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), _LONGEST_PAUSE_SECONDS)
             self._changed.clear()
-            self.page = self._exposition.prepare(self._poller.snapshot, time.time())
+            self.page = self._prepare()
             await asyncio.sleep(_PAUSE_SECONDS)
+
+    def _prepare(self) -> Page:
+        page = self._exposition.prepare(self._poller.snapshot, time.time())
+        self.history.note(page.families, page.at)
+        return page
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +64,12 @@ class Service:
 
     async def run(self, stop: asyncio.Event, announce: Callable[[str], None]) -> None:
         """Serve until `stop` is set; `announce` gets the URL once it answers."""
-        app = application(lambda: self.keeper.page, self.identity, self.routes)
+        keeper = self.keeper
+        app = application(
+            lambda: keeper.page,
+            lambda now: status_of(keeper.page, self.identity, now, keeper.history),
+            self.routes,
+        )
         work = {"polling": self.poller.run, "page": self.keeper.run, **self.background}
         tasks = [asyncio.create_task(keep_running(name, run), name=name) for name, run in work.items()]
         try:

@@ -25,12 +25,12 @@ from exporter.config import Config, Role
 from exporter.exposition import Collector, Exposition
 from exporter.facts import attribution, xid
 from exporter.facts.chosen import choose
-from exporter.landing import Identity
 from exporter.metric import Family
 from exporter.poll import Poller
 from exporter.server import Listen
 from exporter.service import PageKeeper, Service
 from exporter.snapshot import Allocations, Gpus, KernelLog, PciBus, Processes, Snapshot
+from exporter.status import Identity
 from exporter.wired import Wiring, schedule
 from exporter.wiring_cluster import wire_cluster, wire_fleet, wire_lanes
 

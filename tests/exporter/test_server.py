@@ -6,16 +6,17 @@ import socket
 
 import httpx
 import pytest
+from aiohttp import web
 
 from exporter.exposition import OPENMETRICS, Page
-from exporter.landing import Identity
+from exporter.history import History
 from exporter.poll import NOT_READ_YET
 from exporter.route import Reply, Request, say
 from exporter.server import Listen, application, serving
 from exporter.snapshot import SourceState
+from exporter.status_rows import status_of
 from fakes.reference_node import SNAPSHOT, page
-
-_IDENTITY = Identity(version="0", role="all")
+from fakes.shown import IDENTITY
 
 
 async def _echo(request: Request) -> Reply:
@@ -31,9 +32,13 @@ async def _refuse(_: Request) -> Reply:
 _ROUTES = {"/echo": _echo, "/refuse": _refuse}
 
 
+def _application(served: Page) -> web.Application:
+    return application(lambda: served, lambda now: status_of(served, IDENTITY, now, History()), _ROUTES)
+
+
 def _get(path: str, served: Page | None = None, *, method: str = "GET", **headers: str) -> httpx.Response:
     async def go() -> httpx.Response:
-        app = application(lambda: served or page(), _IDENTITY, _ROUTES)
+        app = _application(served or page())
         async with serving(app, Listen(host="127.0.0.1", port=0)) as url, httpx.AsyncClient() as client:
             return await client.request(method, url + path, headers=headers)
 
@@ -81,8 +86,17 @@ def test_a_page_tells_of_the_node_and_asks_nothing_from_elsewhere() -> None:
     answer = _get("/")
     assert "qwen36-35b-gguf-fast" in answer.text
     assert "21.1 of 23.9 GiB" in answer.text
-    assert "http" not in answer.text.replace("http-equiv", "")
-    assert answer.headers["content-security-policy"] == "default-src 'none'; style-src 'unsafe-inline'"
+    assert "http" not in answer.text
+    policy = answer.headers["content-security-policy"].split("; ")
+    assert policy[:4] == ["default-src 'none'", "style-src 'unsafe-inline'", "script-src 'self'", "connect-src 'self'"]
+
+
+def test_the_page_is_there_as_json_and_brings_its_script() -> None:
+    """For programs, and for the browser that refreshes it."""
+    status = _get("/status.json")
+    assert (status.headers["content-type"], status.json()["schema"]) == ("application/json", 1)
+    assert status.json()["cards"][0]["memory_used_bytes"] == SNAPSHOT.gpus.devices[0].memory_used_bytes  # type: ignore[union-attr]  # the reference has one card
+    assert _get("/status.js").headers["content-type"] == "text/javascript; charset=utf-8"
 
 
 def test_a_hostile_name_stays_text() -> None:
@@ -107,7 +121,7 @@ def test_a_half_sent_request_delays_nobody() -> None:
     """One silent client must not hold up a scrape."""
 
     async def go() -> int:
-        async with serving(application(page, _IDENTITY), Listen(host="127.0.0.1", port=0)) as url:
+        async with serving(_application(page()), Listen(host="127.0.0.1", port=0)) as url:
             host, port = url.removeprefix("http://").split(":")
             silent = socket.create_connection((host, int(port)))
             silent.sendall(b"GET /metrics HTTP/1.1\r\nHost:")

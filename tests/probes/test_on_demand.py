@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from exporter.backend import Backend
 from exporter.config import Config
 from exporter.config_path import Alias, Gateway, Lane, Probes
-from exporter.landing import Identity
 from exporter.route import Handler, Reply, Request
 from exporter.server import Listen, application, serving
+from exporter.status import Status
 from fakes.gateway import HANG, HEALTHY, fake_gateway
 from fakes.probing import DEAD, Rig
 from fakes.reference_node import page
@@ -41,6 +41,11 @@ def ask(rig: Rig, query: Mapping[str, str], headers: Mapping[str, str] | None = 
         return await reply
 
     return asyncio.run(go())
+
+
+def nothing_shown(_: float) -> Status:
+    """Return a page for people without anything on it."""
+    return Status(version="0", role="all", node="n", at=0.0, light="quiet", headline="")
 
 
 def lines(reply: Reply) -> list[str]:
@@ -173,7 +178,7 @@ def test_hundred_requests_are_one_question() -> None:
 
     async def go() -> tuple[set[int], int]:
         async with fake_gateway(HEALTHY) as fake:
-            app = application(page, Identity(version="0", role="all"), {PATH: wire(fake.url)})
+            app = application(page, nothing_shown, {PATH: wire(fake.url)})
             async with serving(app, Listen(host="127.0.0.1", port=0)) as url, httpx.AsyncClient(timeout=30) as client:
                 answers = await asyncio.gather(*(client.get(f"{url}/probe?alias=fast") for _ in range(100)))
         return {answer.status_code for answer in answers}, len(fake.requests)
@@ -261,7 +266,7 @@ def test_only_get_costs_a_probe(method: str) -> None:
 
     async def go() -> tuple[int, int]:
         async with fake_gateway(HEALTHY) as fake:
-            app = application(page, Identity(version="0", role="all"), {PATH: wire(fake.url)})
+            app = application(page, nothing_shown, {PATH: wire(fake.url)})
             async with serving(app, Listen(host="127.0.0.1", port=0)) as url, httpx.AsyncClient() as client:
                 answer = await client.request(method, f"{url}/probe?alias=fast")
         return answer.status_code, len(fake.requests)

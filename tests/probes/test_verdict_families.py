@@ -2,20 +2,22 @@
 
 import asyncio
 import json
-import re
 from collections.abc import Mapping
 
 import pytest
 
-from exporter import catalogue
+from exporter import catalogue, words
 from exporter.config import Config
 from exporter.config_path import Gateway
 from exporter.exposition import Exposition
-from exporter.landing import Identity, render
+from exporter.history import History
 from exporter.metric import Metric
 from exporter.route import Request
 from exporter.snapshot import Snapshot
+from exporter.status import AliasStatus
+from exporter.status_rows import status_of
 from fakes.alias_world import FAST, LANE, NOW, POD, answered, card, direct, refused, server, well, world
+from fakes.shown import IDENTITY
 from probes.first_token_cause import FIRST_TOKEN_CAUSES
 from probes.layer.case import Probed
 from probes.layers import CAUSES, LAYER_STATES, LAYERS
@@ -159,34 +161,37 @@ def test_names_are_those_of_the_configuration(query: dict[str, str], status: int
     assert "10.0.0.1" not in body
 
 
-def cells(of: Verdicts, ledger: Ledger, snapshot: Snapshot) -> list[str]:
-    """Return the row of the alias on the page for people."""
+def row(of: Verdicts, ledger: Ledger, snapshot: Snapshot) -> AliasStatus:
+    """Return what the page for people is made of."""
     page = Exposition({"probes": ledger.families, "verdicts": of.families}).prepare(snapshot, NOW)
-    table = render(page, Identity("1", "all"), NOW).partition("Do the aliases answer?")[2].partition("</section>")[0]
-    return re.findall(r"<td>(.*?)</td>", table)
+    return status_of(page, IDENTITY, NOW, History()).aliases[0]
 
 
 @pytest.mark.parametrize(
     ("entry", "snapshot", "expected"),
     [
-        pytest.param(answered(), well(), ["<span class=good>none</span>", "0.400 s"], id="well"),
+        pytest.param(answered(), well(), ("good", "answers", 0.4, ""), id="well"),
         pytest.param(
-            SLOW,
-            HOT,
-            [
-                "<span class=bad>first_token</span> <a href='explain?alias=fast'>why</a>",
-                "4.000 s <small>late: throttling</small>",
-            ],
-            id="late",
+            SLOW, HOT, ("quiet", "it answers too late", 4.0, "the card is held back by heat or power"), id="late"
         ),
-        pytest.param(
-            refused(at=NOW - 9),
-            well(),
-            ["<span class=bad>backend_process</span> <a href='explain?alias=fast'>why</a>", "&ndash;"],
-            id="refused",
-        ),
+        pytest.param(refused(at=NOW - 9), well(), ("bad", "the server of its lane fails", None, ""), id="refused"),
     ],
 )
-def test_page_for_people(entry: Probed, snapshot: Snapshot, expected: list[str]) -> None:
-    """What explains an alias that is not well is one step from its evidence."""
-    assert expected == cells(*verdicts(entry), snapshot)[2:4]
+def test_what_the_page_for_people_says(entry: Probed, snapshot: Snapshot, expected: tuple[object, ...]) -> None:
+    """The cause in words; of an alias that does not answer no time of yesterday."""
+    found = row(*verdicts(entry), snapshot)
+    assert (found.light, found.words, found.first_token_seconds, found.late) == expected
+
+
+def test_every_layer_is_a_light_in_its_order() -> None:
+    """From the node up; the one that is the cause is bad."""
+    found = row(*verdicts(refused(at=NOW - 9)), well())
+    assert tuple(one.layer for one in found.layers) == LAYERS
+    assert [one.layer for one in found.layers if one.light == "bad"] == ["backend_process"]
+
+
+def test_the_words_of_the_page_know_every_layer_and_cause() -> None:
+    """A layer without words would be a light without a name."""
+    assert tuple(words.LAYERS) == LAYERS
+    assert [cause for cause in FIRST_TOKEN_CAUSES if cause != "none" and not words.explain_late(cause)] == []
+    assert words.explain_late("none") == ""

@@ -20,12 +20,12 @@ from exporter.collectors import sources
 from exporter.config import read_config
 from exporter.errors import SourceError
 from exporter.exposition import Exposition, Page
-from exporter.landing import Identity
 from exporter.metric import Metric
 from exporter.poll import Part, Poller, Schedule
 from exporter.server import Listen
 from exporter.service import PageKeeper, Service
 from exporter.snapshot import Allocations, Gpus, Snapshot
+from exporter.status import Identity
 from exporter.wired import Wiring
 from probes.wiring import wire_probes
 
