@@ -11,7 +11,7 @@ from importlib.resources import files
 from typing import Final
 from urllib.parse import quote
 
-from exporter.history import SPAN_SECONDS, STEP_SECONDS, Point
+from exporter.history import STEP_SECONDS, Point
 from exporter.status import AliasStatus, CardStatus, LayerStatus, Light, PoolStatus, SourceStatus, Status
 from exporter.words import LAYERS
 
@@ -24,6 +24,7 @@ _NO_ALIAS: Final = (
 _NO_POOL: Final = "Off: the API server is not asked in this role."
 _NO_CARD: Final = "No card is known. The sources below say why."
 _WIDTH, _HEIGHT = 160, 28  # of a sparkline, in its own units
+_LEAST_SPAN: Final = 600.0  # seconds: what began a moment ago does not fill the picture
 _GAP: Final = 2.5 * STEP_SECONDS  # longer without a point: nothing was known
 _FOOTER: Final = (
     "<footer><a href=metrics>metrics</a> · <a href=status.json>status.json</a> · <a href=healthz>healthz</a> · "
@@ -104,7 +105,7 @@ def _served(one: AliasStatus) -> str:
 
 
 _POOL_HEADS: Final = ("pool", "state", "for", "what is wrong", "lanes")
-_CARD_HEADS: Final = ("card", "state", "memory", "last hour", "now", "owner")
+_CARD_HEADS: Final = ("card", "state", "memory", "lately", "now", "owner")
 _SOURCE_HEADS: Final = ("source", "state", "age", "what to do")
 
 
@@ -166,16 +167,16 @@ def _left_out(status: Status) -> str:
 
 
 def _sparkline(points: Sequence[Point], what: str, unit: float, suffix: str) -> str:
-    """Return a small picture of the last hour; empty where there is no line to draw."""
+    """Return a small picture of the last hour at most; empty where there is no line to draw."""
     if len(points) < 2:
         return ""
     values = [point.value / unit for point in points]
     low, high, until = min(values), max(values), points[-1].at
     said = f"{what} over the last {_age(until - points[0].at)}: {low:.3g} to {high:.3g}, now {values[-1]:.3g}{suffix}"
-    spread = (high - low) or 1.0
+    spread, span = (high - low) or 1.0, max(until - points[0].at, _LEAST_SPAN)
 
     def place(point: Point) -> str:
-        across = _WIDTH * (1 - (until - point.at) / SPAN_SECONDS)
+        across = _WIDTH * (1 - (until - point.at) / span)
         up = (_HEIGHT - 4) * (1 - (point.value / unit - low) / spread) if high > low else _HEIGHT / 2 - 2
         return f"{across:.1f},{up + 2:.1f}"
 

@@ -27,3 +27,8 @@ def tool(name: str) -> Path:
 def model(name: str) -> Path:
     """Return the path of a tiny model."""
     return _view() / "models" / f"{name}.gguf"
+
+
+def folder(name: str) -> Path:
+    """Return where all files of a tool are."""
+    return _view() / name

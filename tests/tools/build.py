@@ -12,6 +12,7 @@ from pathlib import Path
 import gotools
 import llama
 import make_models
+import nodetools
 import pyvenvs
 from pins import Pin, read_pins
 from steps import BuildError, Steps
@@ -77,6 +78,10 @@ def _build(store: Store, pins: Sequence[Pin], wanted: Sequence[Pin]) -> None:
 def _build_one(store: Store, pin: Pin, entry: Path, steps: Steps) -> None:
     if pin.kind == "go":
         gotools.build(pin, entry, steps, go=_go(store))
+        return
+    if pin.kind == "npm":
+        (node,) = (one for one in read_pins("tools") if one.name == "node")
+        nodetools.build(pin, entry, steps, node=store.provide(node, pyvenvs.build) / "bin")
         return
     {"venv": pyvenvs.build, "llama": llama.build, "models": make_models.build}[pin.kind](pin, entry, steps)
 
