@@ -26,7 +26,7 @@ class Look:
 def look(wanted: Look) -> dict[str, Any]:
     """Return what the browser saw."""
     order = {**asdict(wanted), "chromium": str(tool("chromium")), "packages": str(folder("browser"))}
-    line = [tool("node"), _SCRIPT, json.dumps(order)]
+    line: list[str | Path] = [tool("node"), _SCRIPT, json.dumps(order)]
     done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=90)
     assert done.returncode == 0, done.stderr
     told: dict[str, Any] = json.loads(done.stdout)

@@ -31,7 +31,14 @@ _PICTURES: Final = Path(__file__).resolve().parents[2] / "dashboards" / "picture
 def demo(scenario: str, headline: str, directory: Path) -> Iterator[str]:
     """Play a scenario until its page says so."""
     address = f"{LOOPBACK}:{free_port()}"
-    line = [Path(sys.executable).parent / "lanewatch", "demo", "--scenario", scenario, "--web.listen-address", address]
+    line: list[str | Path] = [
+        Path(sys.executable).parent / "lanewatch",
+        "demo",
+        "--scenario",
+        scenario,
+        "--web.listen-address",
+        address,
+    ]
     url = f"http://{address}"
 
     def says_so() -> bool:
@@ -123,7 +130,7 @@ def test_without_javascript_the_page_stands(tmp_path: Path) -> None:
 def test_a_machine_without_anything(tmp_path: Path) -> None:
     """Not simulated, nothing found: it says what is off and how to turn it on, and nothing is called well."""
     address = f"{LOOPBACK}:{free_port()}"
-    line = [Path(sys.executable).parent / "lanewatch", "serve", "--web.listen-address", address]
+    line: list[str | Path] = [Path(sys.executable).parent / "lanewatch", "serve", "--web.listen-address", address]
     with running(Command(name="serve", line=line, directory=tmp_path)) as program:
         program.wait_until(lambda: _is_ready(address), within=30.0)
         seen = look(Look(url=f"http://{address}/"))

@@ -18,6 +18,6 @@ def make(folder: Path, requirements: str, steps: Steps) -> None:
     # Wheels only: building an sdist would fetch build requirements that no hash covers. No resolver: for an extra of
     # something pinned, `name[extra]`, it asks for the newest version there is, which no hash covers either.
     options = ["--require-hashes", "--no-deps", "--only-binary=:all:", "--no-input", "--disable-pip-version-check"]
-    pip = [folder / "bin" / "python", "-m", "pip"]
+    pip: list[str | Path] = [folder / "bin" / "python", "-m", "pip"]
     steps.run([*pip, "install", *options, "--requirement", HERE / requirements])
     steps.run([*pip, "check", "--disable-pip-version-check"])
