@@ -13,6 +13,7 @@ from exporter.metric import Family, Metric, Sample
 
 STEP_SECONDS: Final = 15.0
 SPAN_SECONDS: Final = 3600.0
+DRAWN: Final = 60
 _POINTS: Final = int(SPAN_SECONDS / STEP_SECONDS)
 _SERIES: Final = 100  # of one family; a person looks at no more
 _TRACKED: Final = (c.PROBE_FIRST_TOKEN, c.GPU_MEMORY_USED)
@@ -47,8 +48,13 @@ class History:
         self._forget(now - SPAN_SECONDS)
 
     def of(self, metric: Metric, *labels: str) -> tuple[Point, ...]:
-        """Return what is remembered of one series, the oldest first; a pause in it is a gap between two points."""
-        return tuple(self._series.get((metric.name, labels), ()))
+        """Return what is remembered of one series, the oldest first, every point or as many as a small picture holds.
+
+        A pause in it is a gap of more than `SPAN_SECONDS / DRAWN` between two points.
+        """
+        points = tuple(self._series.get((metric.name, labels), ()))
+        stride = -(-len(points) // DRAWN)
+        return points[::-stride][::-1] if stride > 1 else points  # the latest is always among them
 
     def _keep(self, metric: Metric, samples: Iterable[Sample], now: float) -> None:
         for sample in samples:

@@ -11,7 +11,7 @@ from importlib.resources import files
 from typing import Final
 from urllib.parse import quote
 
-from exporter.history import STEP_SECONDS, Point
+from exporter.history import DRAWN, SPAN_SECONDS, Point
 from exporter.status import AliasStatus, CardStatus, LayerStatus, Light, PoolStatus, SourceStatus, Status
 from exporter.words import LAYERS
 
@@ -25,7 +25,7 @@ _NO_POOL: Final = "Off: the API server is not asked in this role."
 _NO_CARD: Final = "No card is known. The sources below say why."
 _WIDTH, _HEIGHT = 160, 28  # of a sparkline, in its own units
 _LEAST_SPAN: Final = 600.0  # seconds: what began a moment ago does not fill the picture
-_GAP: Final = 2.5 * STEP_SECONDS  # longer without a point: nothing was known
+_GAP: Final = 1.5 * SPAN_SECONDS / DRAWN  # longer without a point: nothing was known
 _FOOTER: Final = (
     "<footer><a href=metrics>metrics</a> · <a href=status.json>status.json</a> · <a href=healthz>healthz</a> · "
     "<a href=readyz>readyz</a></footer>"

@@ -1,7 +1,7 @@
 """From the families of a page to what a person is shown: the page and the metrics cannot disagree. Pure."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
 from exporter import catalogue as c
@@ -9,7 +9,7 @@ from exporter.exposition import Page
 from exporter.facts.violators import VIOLATIONS
 from exporter.headline import sum_up
 from exporter.history import History
-from exporter.metric import Family, Metric
+from exporter.metric import Family, Metric, Sample
 from exporter.status import (
     SHOWN,
     AliasStatus,
@@ -29,9 +29,9 @@ from exporter.words import LAYERS, explain, explain_late
 def status_of(page: Page, identity: Identity, now: float, history: History) -> Status:
     """Return what to show of a page at Unix time `now`."""
     rows = _Rows(page.families)
-    aliases, more_aliases = _first(_aliases(rows, history))
+    aliases, more_aliases = _first(_aliases(rows))
     pools, more_pools = _first(_pools(rows))
-    cards, more_cards = _first(_cards(rows, history))
+    cards, more_cards = _first(_cards(rows))
     sources = tuple(
         SourceStatus(
             source=one.name,
@@ -50,9 +50,9 @@ def status_of(page: Page, identity: Identity, now: float, history: History) -> S
         light=light,
         headline=headline,
         is_simulated=page.snapshot.is_simulated,
-        aliases=aliases,
+        aliases=tuple(replace(one, history=history.of(c.PROBE_FIRST_TOKEN, one.alias)) for one in aliases),
         pools=pools,
-        cards=cards,
+        cards=tuple(replace(one, history=history.of(c.GPU_MEMORY_USED, one.node, one.uuid)) for one in cards),
         sources=sources,
         left_out={"aliases": more_aliases, "pools": more_pools, "cards": more_cards},
     )
@@ -60,26 +60,29 @@ def status_of(page: Page, identity: Identity, now: float, history: History) -> S
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """The samples of every family of a page, as label mappings."""
+    """The samples of every family of a page; a fleet has thousands, so labels are taken by their place."""
 
     families: Mapping[str, Family]
 
     def of(self, metric: Metric) -> Iterator[tuple[dict[str, str], float]]:
-        family = self.families.get(metric.name)
-        for sample in family.samples if family else ():
+        """Yield each sample's labels as a mapping, and its value."""
+        for sample in self._samples(metric):
             yield dict(zip(metric.labels, sample.labels, strict=True)), sample.value
 
     def by(self, metric: Metric, *labels: str, **match: str) -> dict[tuple[str, ...], float]:
         """Return the values of a family by some of its labels."""
+        key = _taker(metric, labels)
+        wanted = [(metric.labels.index(name), value) for name, value in match.items()]
         return {
-            tuple(one[name] for name in labels): value
-            for one, value in self.of(metric)
-            if all(one[name] == wanted for name, wanted in match.items())
+            key(sample.labels): sample.value
+            for sample in self._samples(metric)
+            if all(sample.labels[place] == value for place, value in wanted)
         }
 
     def states(self, metric: Metric, state: str, *labels: str) -> dict[tuple[str, ...], str]:
         """Return of a family with one 1 a subject which state that is, by the subject's labels."""
-        return {tuple(one[name] for name in labels): one[state] for one, value in self.of(metric) if value == 1}
+        key, place = _taker(metric, labels), metric.labels.index(state)
+        return {key(sample.labels): sample.labels[place] for sample in self._samples(metric) if sample.value == 1}
 
     def groups(self, metric: Metric, *labels: str) -> dict[tuple[str, ...], list[dict[str, str]]]:
         """Return the label sets of what is 1 or more, in groups by some of their labels."""
@@ -89,6 +92,15 @@ class _Rows:
                 found.setdefault(tuple(one[name] for name in labels), []).append(one)
         return found
 
+    def _samples(self, metric: Metric) -> tuple[Sample, ...]:
+        family = self.families.get(metric.name)
+        return family.samples if family else ()
+
+
+def _taker(metric: Metric, labels: Iterable[str]) -> Callable[[tuple[str, ...]], tuple[str, ...]]:
+    places = tuple(metric.labels.index(name) for name in labels)
+    return lambda values: tuple(values[place] for place in places)
+
 
 _LAYER_LIGHTS: Final[Mapping[str, Light]] = {"ok": "good", "bad": "bad", "unknown": "quiet"}
 _ORDER: Final[Mapping[Light, int]] = {"bad": 0, "quiet": 1, "off": 2, "good": 3}
@@ -97,7 +109,7 @@ _QUIET_CARDS: Final = frozenset({"", "unknown", "idle_owned", "allocated_no_proc
 _GOOD_CARDS: Final = frozenset({"owned", "shared", "unallocated"})
 
 
-def _aliases(rows: _Rows, history: History) -> Iterator[AliasStatus]:
+def _aliases(rows: _Rows) -> Iterator[AliasStatus]:
     outcomes = rows.states(c.PROBE_LAST_OUTCOME, "outcome", "alias")
     causes = rows.states(c.ALIAS_ROOT_CAUSE, "cause", "alias")
     late = rows.states(c.ALIAS_FIRST_TOKEN_CAUSE, "cause", "alias")
@@ -120,7 +132,6 @@ def _aliases(rows: _Rows, history: History) -> Iterator[AliasStatus]:
             late=explain_late(late.get(key, "")),
             served_by=(who["lane"] or "a lane without a name") if who else "",
             is_fallback=bool(who) and who["fallback"] == "true" if who else False,
-            history=history.of(c.PROBE_FIRST_TOKEN, name),
         )
 
 
@@ -163,7 +174,7 @@ def _reasons(held: Iterable[Mapping[str, str]], blamed: Iterable[Mapping[str, st
         yield Reason(reason=reason, who=tuple(one["violator"] for one in blamed if one["reason"] == reason))
 
 
-def _cards(rows: _Rows, history: History) -> Iterator[CardStatus]:
+def _cards(rows: _Rows) -> Iterator[CardStatus]:
     card = ("node", "gpu_uuid")
     gone, owned = rows.states(c.GPU_UNAVAILABLE, "reason", *card), rows.states(c.GPU_OWNERSHIP, "state", *card)
     used, total = rows.by(c.GPU_MEMORY_USED, *card), rows.by(c.GPU_MEMORY_TOTAL, *card)
@@ -187,7 +198,6 @@ def _cards(rows: _Rows, history: History) -> Iterator[CardStatus]:
                 OwnerStatus(lane=who["lane"], namespace=who["owner_namespace"], pod=who["owner_pod"])
                 for who in owners.get(key, ())
             ),
-            history=history.of(c.GPU_MEMORY_USED, *key),
         )
 
 

@@ -23,7 +23,9 @@ class Fault:
     part: Part
     cause: Cause
     seen: str
-    at_first: tuple[Cause, ...] = ()  # what may be named for one probe before: it was under way when the fault came
+    at_first: tuple[
+        Cause, ...
+    ] = ()  # what may be named for one probe before: it was under way when the fault came, or saw it made
 
 
 FAULTS: Final[tuple[Fault, ...]] = (
@@ -59,6 +61,7 @@ FAULTS: Final[tuple[Fault, ...]] = (
         "real",
         "alias_route",
         "401 from the lane; then LiteLLM puts it aside and answers 429 itself",
+        at_first=("backend_process",),
     ),
     Fault(
         "lane of another kind",
@@ -67,7 +70,14 @@ FAULTS: Final[tuple[Fault, ...]] = (
         "backend_process",
         "501 from the lane, asked directly too",
     ),
-    Fault("no tool is called", "a model begins that cannot call tools", "real", "output", "200 and plain text"),
+    Fault(
+        "no tool is called",
+        "a model begins that cannot call tools",
+        "real",
+        "output",
+        "200 and plain text",
+        at_first=("backend_process",),  # for a moment no server is there
+    ),
     Fault(
         "speech not understood",
         "llama-server transcribes behind LiteLLM",

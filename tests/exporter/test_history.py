@@ -1,7 +1,7 @@
 """What the exporter remembers of itself: enough to draw, bounded, and honest about what it did not know."""
 
 from exporter.catalogue import GPU_MEMORY_USED, PROBE_FIRST_TOKEN
-from exporter.history import SPAN_SECONDS, STEP_SECONDS, History, Point
+from exporter.history import DRAWN, SPAN_SECONDS, STEP_SECONDS, History, Point
 from exporter.metric import Family
 
 NOW = 1_000_000.0
@@ -36,7 +36,9 @@ def test_memory_is_bounded_and_forgets() -> None:
     cards = [GPU_MEMORY_USED.sample(1, node="n", gpu_uuid=f"GPU-{number:04}") for number in range(1000)]
     for step in range(500):
         history.note({GPU_MEMORY_USED.name: GPU_MEMORY_USED.of(cards)}, NOW + step * STEP_SECONDS)
-    assert len(history.of(GPU_MEMORY_USED, "n", "GPU-0099")) == SPAN_SECONDS / STEP_SECONDS
+    points = history.of(GPU_MEMORY_USED, "n", "GPU-0099")
+    assert len(points) == DRAWN
+    assert (points[0].at, points[-1].at) == (NOW + 263 * STEP_SECONDS, NOW + 499 * STEP_SECONDS)
     assert history.of(GPU_MEMORY_USED, "n", "GPU-0100") == ()
     history.note({}, NOW + 500 * STEP_SECONDS + SPAN_SECONDS)
     assert history.of(GPU_MEMORY_USED, "n", "GPU-0001") == ()
