@@ -8,7 +8,7 @@ from alerts.third_party import LITELLM_DEPLOYMENT_COOLED_DOWN, METRICS
 from exporter.metric import Metric
 from exporter.sources.exposition_text import parse
 
-_RECORDED = Path(__file__).parents[1] / "fixtures/litellm/deployments.prom"
+_RECORDED = Path(__file__).parents[1] / "fixtures/third_party/litellm-1.106.2.prom"
 _SAMPLES = parse(_RECORDED.read_bytes(), prefixes=("litellm_",))
 
 
