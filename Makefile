@@ -19,6 +19,7 @@ $(STAMP): requirements-dev.txt pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m compileall -q exporter probes alerts dashboards lanewatch.py
 	@touch $@
 
 demo: venv ## play the reference node on loopback: no card, no cluster (SCENARIO=healthy|switch|dead-backend|xid79|two-lanes|surge-deadlock|intruder|mismatch)

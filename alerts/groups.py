@@ -2,15 +2,36 @@
 
 from typing import Final
 
-from alerts import availability, card, heartbeat, invariant, places, slo, sources, vram
+from alerts import (
+    availability,
+    card,
+    engine,
+    first_token,
+    gateway,
+    heartbeat,
+    invariant,
+    places,
+    probes,
+    root_cause,
+    server,
+    slo,
+    sources,
+    vram,
+)
 from alerts.rule import Alert, Group
 
 GROUPS: Final[tuple[Group, ...]] = (
     availability.GROUP,
     card.GROUP,
+    engine.GROUP,
+    first_token.GROUP,
+    gateway.GROUP,
     heartbeat.GROUP,
     invariant.GROUP,
     places.GROUP,
+    probes.GROUP,
+    root_cause.GROUP,
+    server.GROUP,
     slo.GROUP,
     sources.GROUP,
     vram.GROUP,

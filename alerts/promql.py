@@ -11,6 +11,9 @@ PLACE: Final = ("instance", "pod")
 # The watcher may come back on another node; what it says of pools and aliases is the same wherever it runs.
 WATCHER_PLACE: Final = (*PLACE, "node")
 
+# A count in the text: what `increase` extrapolates is no whole number.
+WHOLE: Final = '{{ $value | printf "%.0f" }}'
+
 # Two scrapes of 60 s: a missed one is bridged, and a single sample is too short to fire a `for` of 2m.
 _MISSED_SCRAPE: Final = "2m"
 

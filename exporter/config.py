@@ -5,7 +5,6 @@ Every key has a default: an empty file, or none, is a valid configuration of one
 
 import os
 import socket
-from pathlib import Path
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -22,7 +21,6 @@ from exporter.config_path import (
     refuse_contradictory_alias,
     refuse_impossible_addresses,
 )
-from exporter.config_problem import explain
 from exporter.config_processes import Processes
 from exporter.config_section import Section
 from exporter.config_xid import KernelLog, Presence, Xid, refuse_twice_overridden
@@ -118,6 +116,8 @@ def parse_config(text: str, where: str) -> Config:
     try:
         config = msgspec.convert(document, Config)
     except msgspec.ValidationError as error:
+        from exporter.config_problem import explain  # noqa: PLC0415  # a file that is well has no use for it
+
         raise ConfigError(f"{where}: {explain(str(error), document, Config)}") from error
     _refuse_contradictions(config, where)
     return config
@@ -130,7 +130,7 @@ def node_name(config: Config) -> str:
 
 def _read_text(path: str) -> str:
     try:
-        with Path(path).open("rb") as file:
+        with open(path, "rb") as file:  # noqa: PTH123  # pathlib takes longer to load than the file to read
             raw = file.read(_LARGEST_FILE + 1)
     except OSError as error:
         raise ConfigError(f"{path}: expected a readable file, found: {error.strerror}") from error

@@ -4,7 +4,6 @@ A `ConfigError` says what cannot be asked. The configuration's reader is loaded 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import msgspec
 
@@ -12,8 +11,7 @@ from exporter.config_path import Alias, Gateway, Lane
 from exporter.errors import ConfigError
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """What the command line said; what it left open is None."""
 
     alias: str | None = None  # None: all that are configured
@@ -24,8 +22,7 @@ class Asked:
     lane: str | None = None  # None: the alias's own
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """One alias and the ways by which it is asked."""
 
     alias: Alias
@@ -34,8 +31,7 @@ class Plan:
     lane: Lane | None = None  # that is asked past the gateway too
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Known:
+class _Known(msgspec.Struct, frozen=True, kw_only=True):
     gateway: Gateway | None = None
     aliases: tuple[Alias, ...] = ()
     lanes: tuple[Lane, ...] = ()

@@ -1,7 +1,8 @@
 """The command `probe`: attempts at aliases, as a waterfall or a table for people, or in a form for programs.
 
 Exit codes: 0 pass, 10 warn (slow, or by a fallback), 20 fail, 2 usage; with `--output nagios` 0, 1, 2, 3. What an
-attempt needs is loaded when it is made.
+attempt needs is loaded when it is made. Records that it needs are structs of msgspec: a dataclass compiles its methods
+anew at each start, 0.4 ms each where a struct takes 0.01.
 """
 
 import gc

@@ -1,8 +1,9 @@
 """What the reader of an answer found in it: facts of every kind of route, without the text that a model wrote."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal, get_args
+
+import msgspec
 
 Flaw = Literal[
     "no_tool_call",
@@ -18,8 +19,7 @@ Flaw = Literal[
 FLAWS: tuple[Flaw, ...] = get_args(Flaw)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tokens:
+class Tokens(msgspec.Struct, frozen=True, kw_only=True):
     """What the server counted in `usage`; None where it did not say."""
 
     prompt: int | None = None
@@ -27,8 +27,7 @@ class Tokens:
     cached: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ErrorFacts:
+class ErrorFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What an error body said; the text is from outside: never a label, shown only in part."""
 
     message: str = ""
@@ -36,23 +35,21 @@ class ErrorFacts:
     code: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timings:
+class Timings(msgspec.Struct, frozen=True, kw_only=True):
     """What llama-server measured itself; a gateway keeps it to itself."""
 
     prompt_tokens: int | None = None  # that it had to read, cached ones left out
     prompt_seconds: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class Found(msgspec.Struct, frozen=True, kw_only=True):
     """The facts of one answer; times are seconds since the attempt began."""
 
-    phases: Mapping[str, float] = field(default_factory=dict)  # first_token, first_output, complete
+    phases: Mapping[str, float] = msgspec.field(default_factory=dict)  # first_token, first_output, complete
     flaw: Flaw | None = None
     error: ErrorFacts | None = None
-    tokens: Tokens = field(default_factory=Tokens)
-    timings: Timings = field(default_factory=Timings)
+    tokens: Tokens = msgspec.field(default_factory=Tokens)
+    timings: Timings = msgspec.field(default_factory=Timings)
     finish_reason: str = ""
     last_token: float | None = None
     largest_gap: float | None = None  # between two chunks that held a token

@@ -4,8 +4,9 @@ Only records: what each layer shows is judged in `probes.layer`, what follows fr
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final, Literal, get_args
+
+import msgspec
 
 Layer = Literal[
     "node",
@@ -33,30 +34,27 @@ LayerState = Literal["ok", "bad", "unknown", "not_looked_at"]
 LAYER_STATES: Final[tuple[LayerState, ...]] = get_args(LayerState)
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(msgspec.Struct, frozen=True):
     """What is known of one layer. unknown: it was asked and cannot be told; not_looked_at: nobody asks."""
 
     state: LayerState
     evidence: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True):
     """The one layer that explains an outcome, and the sentences that say why."""
 
     cause: Cause
     evidence: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AliasVerdict:
+class AliasVerdict(msgspec.Struct, frozen=True, kw_only=True):
     """Every layer under an alias, and the one that explains what its last probe saw."""
 
     alias: str
     cause: Cause
     evidence: tuple[str, ...] = ()
-    layers: Mapping[Layer, Finding] = field(default_factory=dict)  # the cause's own is bad
+    layers: Mapping[Layer, Finding] = msgspec.field(default_factory=dict)  # the cause's own is bad
     told_alone: Layer | None = None  # that nothing but the probe's own answer speaks against
     findings: tuple[str, ...] = ()  # what is wrong beside the way of a request: a metrics page that is not there
 

@@ -5,11 +5,12 @@ share one, and who asks again at once gets the same answer with its age.
 """
 
 import asyncio
-import dataclasses
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, get_args
+
+import msgspec
 
 from exporter import catalogue
 from exporter.config import Config
@@ -122,7 +123,7 @@ def _lines(wanted: _Wanted, result: Result, verdict: Verdict, age: float) -> Ite
     else:
         yield from _waterfall(result.attempt.phases)
         yield f"  {'ended':<13}{result.attempt.seconds:8.3f} s"
-        counts = dataclasses.asdict(result.attempt.tokens)
+        counts = msgspec.structs.asdict(result.attempt.tokens)
         yield f"  tokens: {', '.join(f'{name} {n}' for name, n in counts.items() if n is not None) or 'none counted'}"
     yield f"  root cause of the alias: {verdict.cause}"
     yield from (f"  - {sentence}" for sentence in verdict.evidence)

@@ -5,8 +5,9 @@ them still. POLICY says what each outcome means; nothing else in the code does.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Final, Literal, get_args
+
+import msgspec
 
 from exporter.config_path import Alias, Lane
 from probes.attempt import Attempt
@@ -50,8 +51,7 @@ Merit = Literal["good", "bad", "excluded"]
 EXIT_CODES: Final[Mapping[Grade, int]] = {"pass": 0, "warn": 10, "fail": 20}
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(msgspec.Struct, frozen=True):
     """What an outcome means: for the alias, for the lane that should have served it, and for the exit code of `probe`.
 
     Times count only where something was answered: an alias that is down misses `availability`, nothing else.

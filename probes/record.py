@@ -1,9 +1,10 @@
 """Collects the facts of one attempt while it runs, and makes what came from outside fit to be shown."""
 
-import dataclasses
 import time
 from collections.abc import Mapping
 from typing import Any, Final
+
+import msgspec
 
 from probes.failure import Failure
 from probes.found import ErrorFacts, Found
@@ -110,7 +111,7 @@ class Record:
         return " ".join(visible.split())[:_LONGEST_TEXT]
 
     def _tidy_error(self, error: ErrorFacts) -> ErrorFacts:
-        return ErrorFacts(**{name: self._tidy(text) for name, text in dataclasses.asdict(error).items()})
+        return ErrorFacts(**{name: self._tidy(text) for name, text in msgspec.structs.asdict(error).items()})
 
 
 def inter_token_seconds(found: Found) -> float | None:

@@ -5,8 +5,9 @@ stands. Asks one question after the other, so that no probe waits behind another
 """
 
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Final, Protocol
+
+import msgspec
 
 from exporter.config_path import Alias
 from exporter.version import VERSION
@@ -31,8 +32,7 @@ Tell = Callable[[str], None]
 """Is told what is being asked."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class Report(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt, judged."""
 
     attempt: Attempt
@@ -41,7 +41,7 @@ class Report:
     lane: str  # the configured lane that answered; empty where it cannot be told
     version: str
     alias: Alias | None = None  # with what is promised of it
-    layers: Mapping[Layer, Finding] = field(default_factory=dict)
+    layers: Mapping[Layer, Finding] = msgspec.field(default_factory=dict)
 
     @property
     def grade(self) -> Grade:

@@ -5,17 +5,17 @@ LiteLLM's headers, as version 1.106.2 sends them. On an error it names no lane; 
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
+
+import msgspec
 
 from exporter.config_path import Lane
 
 _MILLISECONDS: Final = re.compile(r"\d{1,9}(\.\d{1,20})?", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Served:
+class Served(msgspec.Struct, frozen=True, kw_only=True):
     """The lane as the gateway names it, and how the request came there."""
 
     model_id: str = ""

@@ -4,8 +4,9 @@ Pure: bytes in, events out. Knows nothing of HTTP, of JSON or of time.
 """
 
 import re
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from probes.failure import WireError
 
@@ -25,8 +26,7 @@ class StreamTooLargeError(WireError):
         super().__init__("too_large", message)
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(msgspec.Struct, frozen=True):
     """One event: its `event` field, empty where it had none, and its data lines joined."""
 
     name: str

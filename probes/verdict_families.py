@@ -3,11 +3,12 @@
 Why a first token was late is judged when its probe is first seen, with what was so then, and kept until the next.
 """
 
-import dataclasses
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+
+import msgspec
 
 from exporter import catalogue
 from exporter.config import Config
@@ -113,7 +114,8 @@ def _judge_now(case: Case) -> AliasVerdict:
     if verdict.told_alone is None or not _is_lane_being_asked(case):
         return verdict
     layers = {**verdict.layers, verdict.told_alone: unknown(_BEING_ASKED)}
-    return dataclasses.replace(verdict, cause="unknown", evidence=(*verdict.evidence[:1], _BEING_ASKED), layers=layers)
+    evidence = (*verdict.evidence[:1], _BEING_ASKED)
+    return msgspec.structs.replace(verdict, cause="unknown", evidence=evidence, layers=layers)
 
 
 def _is_lane_being_asked(case: Case) -> bool:

@@ -13,11 +13,11 @@ import ssl
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import SplitResult, quote, urlsplit
 
 import h11
+import msgspec
 
 from exporter.errors import ConfigError
 from probes.failure import Failure, WireError
@@ -38,8 +38,7 @@ Mark = Callable[[str], None]
 _Place = tuple[socket.AddressFamily, Any]  # where to connect to, as the resolver gave it
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class Call(msgspec.Struct, frozen=True, kw_only=True):
     """What is sent, and the context to encrypt it with."""
 
     url: str
@@ -53,8 +52,7 @@ class Call:
         return "POST" if self.body else "GET"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """What came back; header names are in lower case, the chunks are as the socket gave them."""
 
     status: int
@@ -84,13 +82,12 @@ async def exchange(call: Call, mark: Mark) -> AsyncIterator[Answer]:
             way.hang_up()
 
 
-@dataclass(slots=True)
-class _Way:
+class _Way(msgspec.Struct):
     """The way to the other side: it knows which step is under way, and every socket that was opened for it."""
 
     mark: Mark
     failure: Failure = "dns"  # what it means if the step under way breaks
-    _opened: list[socket.socket] = field(default_factory=list)
+    _opened: list[socket.socket] = msgspec.field(default_factory=list)
     _writer: asyncio.StreamWriter | None = None
 
     async def open(self, call: Call) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

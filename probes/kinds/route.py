@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, Literal, Protocol
+
+import msgspec
 
 from probes.found import Found
 from probes.question import Question
@@ -14,8 +15,7 @@ _NOT_CACHED: Final = {"no-cache": True, "no-store": True}  # LiteLLM's own: an a
 MediaType = Literal["text/event-stream", "application/json"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
+class Sent(msgspec.Struct, frozen=True, kw_only=True):
     """What is sent to one route; without a body it is a GET."""
 
     path: str
@@ -37,8 +37,7 @@ class Reader(Protocol):
         """Return the facts."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Route:
+class Route(msgspec.Struct, frozen=True, kw_only=True):
     """One kind of route; the second argument of `say` is a nonce that no other question has."""
 
     media_type: MediaType  # of its answer

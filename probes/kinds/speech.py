@@ -4,7 +4,6 @@ The form is said outright: LiteLLM adds `verbose_json` where a client names none
 """
 
 import io
-import wave
 from typing import Final
 
 import msgspec
@@ -38,6 +37,8 @@ def reader(_: Question) -> Reader:
 
 def clip(nonce: str) -> bytes:
     """Return a WAV of half a second; the nonce is its first samples, too quiet to be heard."""
+    import wave  # noqa: PLC0415  # only who asks a lane of this kind
+
     mark = b"".join(bytes((character, 0)) for character in nonce.encode("ascii"))
     file = io.BytesIO()
     with wave.open(file, "wb") as writer:

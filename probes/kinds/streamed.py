@@ -1,7 +1,8 @@
 """Reads an answer that comes as an event stream; its end is what the stream says, not the end of the bytes."""
 
-import dataclasses
 from collections.abc import Callable
+
+import msgspec
 
 from probes.found import Flaw, Found
 from probes.kinds.transcript import Transcript
@@ -35,4 +36,4 @@ class Streamed:
     def found(self) -> Found:
         """Return the facts."""
         found = self._transcript.found()
-        return dataclasses.replace(found, flaw=self._check(self._transcript)) if found.is_done else found
+        return msgspec.structs.replace(found, flaw=self._check(self._transcript)) if found.is_done else found

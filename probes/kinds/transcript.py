@@ -3,7 +3,6 @@
 Pure. Keeps sizes, times, reasons and the arguments of tool calls; what else a model wrote is looked at and forgotten.
 """
 
-from dataclasses import dataclass, field
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -75,12 +74,11 @@ class _Chunk(msgspec.Struct, frozen=True):
     error: _ErrorBody | str | None = None
 
 
-@dataclass(slots=True)
-class CalledTool:
+class CalledTool(msgspec.Struct):
     """One tool call as its deltas build it up."""
 
     name: str = ""
-    arguments: list[str] = field(default_factory=list)
+    arguments: list[str] = msgspec.field(default_factory=list)
 
 
 class Transcript:

@@ -1,7 +1,6 @@
 """Reads an answer that comes as one JSON body, and lets the kind of route say what is wrong with it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Annotated, Final, TypeVar
 
 import msgspec
@@ -17,12 +16,11 @@ _Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000)]
 _Body = TypeVar("_Body", bound=msgspec.Struct)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checked:
+class Checked(msgspec.Struct, frozen=True, kw_only=True):
     """What a look at a whole body gave."""
 
     flaw: Flaw | None = None
-    tokens: Tokens = field(default_factory=Tokens)
+    tokens: Tokens = msgspec.field(default_factory=Tokens)
     error: ErrorFacts | None = None  # where the body is an error, its status notwithstanding
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import promql_parser
 import pytest
 
+from alerts import third_party
 from alerts.groups import GROUPS
 from dashboards.panels import to_json
 from dashboards.render import BOARDS
@@ -19,7 +20,7 @@ _TARGET_LABELS = frozenset({"cluster", "instance", "job", "namespace", "pod"})
 _DROPPED = _TARGET_LABELS | {"node"}  # where a watcher runs says nothing, if its target has that label at all
 _RECORDED = {record.name: record.labels for group in GROUPS for record in group.records}
 _KNOWN: Mapping[str, frozenset[str]] = {
-    **{str(metric): frozenset(metric.labels) | _TARGET_LABELS for metric in METRICS},
+    **{str(metric): frozenset(metric.labels) | _TARGET_LABELS for metric in (*METRICS, *third_party.METRICS)},
     **{name: frozenset(labels) | _TARGET_LABELS for name, labels in _RECORDED.items()},
     "ALERTS": frozenset({"alertname", "alertstate", "severity", "layer", "action"}) | _TARGET_LABELS,
 }

@@ -1,8 +1,9 @@
 """The recorded answers of a real LiteLLM, as the attempts that they were."""
 
-import dataclasses
 from pathlib import Path
 from types import SimpleNamespace
+
+import msgspec
 
 from exporter.config_path import Kind
 from probes.attempt import Attempt
@@ -63,6 +64,6 @@ def _headers(path: Path) -> tuple[int, dict[str, str]]:
 
 def facts_of(found: Found) -> SimpleNamespace:
     """Return everything but the times, to compare by value."""
-    facts = {field.name: getattr(found, field.name) for field in dataclasses.fields(found)}
+    facts = msgspec.structs.asdict(found)
     timeless = {name: fact for name, fact in facts.items() if name not in {"phases", "last_token", "largest_gap"}}
     return SimpleNamespace(**timeless, phases=sorted(found.phases))
