@@ -2,18 +2,47 @@
 
 from typing import Final
 
-from alerts import availability, card, heartbeat, invariant, places, slo, sources, vram
+from alerts import (
+    agents,
+    availability,
+    card,
+    clock,
+    disagreement,
+    ecc,
+    heartbeat,
+    invariant,
+    losses,
+    nvlink,
+    pcie,
+    places,
+    presence,
+    recovery,
+    slo,
+    sources,
+    vram,
+    xid,
+)
 from alerts.rule import Alert, Group
 
 GROUPS: Final[tuple[Group, ...]] = (
+    agents.GROUP,
     availability.GROUP,
     card.GROUP,
+    clock.GROUP,
+    disagreement.GROUP,
+    ecc.GROUP,
     heartbeat.GROUP,
     invariant.GROUP,
+    losses.GROUP,
+    nvlink.GROUP,
+    pcie.GROUP,
     places.GROUP,
+    presence.GROUP,
+    recovery.GROUP,
     slo.GROUP,
     sources.GROUP,
     vram.GROUP,
+    xid.GROUP,
 )
 
 
