@@ -2,12 +2,12 @@
 
 from typing import Final
 
-from alerts.counters import rose
+from alerts.counters import rose_or_appeared
 from alerts.rule import Alert, Group
 from alerts.sources import OF_NODE, named_by_node
 from exporter.catalogue import KERNEL_LOG_LOST, SERIES_DROPPED, XID_STORE_ERRORS
 
-_RECENT: Final = "30m"
+_RECENT: Final = "30m"  # a process counts what it meets as it starts, before anybody scrapes it
 _DROPS: Final = f"increase({SERIES_DROPPED}[15m]) > 0"
 _FIRST_DROP: Final = f"{SERIES_DROPPED} > 0\n  unless last_over_time({SERIES_DROPPED}[1d] offset 15m)"
 
@@ -28,7 +28,7 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchXidStoreFails",
-            expr=rose(XID_STORE_ERRORS.where(), _RECENT),
+            expr=rose_or_appeared(XID_STORE_ERRORS.where(), _RECENT),
             severity="ticket",
             layer="exporter",
             action="fix_configuration",
@@ -40,7 +40,7 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchKernelLogLost",
-            expr=rose(KERNEL_LOG_LOST.where(), _RECENT),
+            expr=rose_or_appeared(KERNEL_LOG_LOST.where(), _RECENT),
             severity="ticket",
             layer="exporter",
             action="investigate",

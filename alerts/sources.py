@@ -11,6 +11,8 @@ EXPORTER_NODE: Final = "lanewatch:exporter_node:info"
 
 _BRIDGED: Final = "2m"  # a missed scrape, as in `latest`
 _BY: Final = "cluster, instance"
+_REMEMBERED: Final = "15m"  # as long as what an exporter said before it was replaced is alerted
+_TELLS_OF: Final = f"max by ({_BY}, node) (last_over_time({GPUS}[{_REMEMBERED}]))"
 
 # `instance` and `pod` stay: the source is one of this exporter, and its place is the name of the patient.
 _DOWN: Final = f"({SOURCE_UP} or last_over_time({SOURCE_UP}[{_BRIDGED}])) == 0"
@@ -51,7 +53,8 @@ GROUP: Final = Group(
     rules=(
         Record(
             name=EXPORTER_NODE,
-            expr=f"max by ({_BY}, node) (last_over_time({GPUS}[{_BRIDGED}]))",
+            # one address that stands for several nodes, as behind a proxy, is none: it could not be joined
+            expr=f"{_TELLS_OF}\nunless on ({_BY}) (\n  count by ({_BY}) (\n    {_TELLS_OF}\n  ) > 1\n)",
             labels=("node",),
         ),
         Alert(

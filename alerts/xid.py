@@ -119,7 +119,7 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchGpuXidUnknown",
-            expr=in_pool_of_card(_had(GPU_XID_ERRORS.where(**{"class": "unknown"}))),
+            expr=in_pool_of_card(_had(_xids("unknown", TO_DO))),
             severity="ticket",
             layer="card",
             action=None,
