@@ -35,14 +35,15 @@ def _xids(class_: str, action: str) -> str:
     return GPU_XID_ERRORS.where(**{"class": class_, "action": action})
 
 
-def _seen(xids: str, seconds: int) -> str:
-    """Return the series of `xids` whose error was seen last within that time, by the clock of its node."""
-    return f"{xids}\nand {_XID}\ntime() - {latest(GPU_XID_LAST.where())} < {seconds}"
+def _age(seconds: int) -> str:
+    """Return the Xids that were seen last within that time, by the clock of their node."""
+    return f"time() - {latest(GPU_XID_LAST.where())} < {seconds}"
 
 
 def _had(xids: str) -> str:
     """Return the Xids that happened lately; a series that is born at 1 has no increase, its time speaks for it."""
-    return f"{_rise(xids)} > 0\nor\n(\n{indent(_seen(latest(xids), _RECENT_SECONDS))}\n)"
+    counted = f"max without ({_PLACE}) (max_over_time({xids}[{_RECENT}])) > 0"
+    return f"{_rise(xids)} > 0\nor\n(\n{indent(counted)}\n  and {_XID}\n{indent(_age(_RECENT_SECONDS))}\n)"
 
 
 def _rise(xids: str) -> str:
@@ -57,7 +58,7 @@ _NOW: Final = latest(_EACH)
 _MANY: Final = 3
 _CARDS: Final = Record(
     name="lanewatch:gpu_xid_cards:count1h",
-    expr=f"count without (node, gpu_uuid, class, action) (\n{indent(_seen(_NOW, 3600))}\n)",
+    expr=f"count without (node, gpu_uuid) (\n{indent(f'{_age(3600)} and {_XID} {_NOW}')}\n)",
     labels=("xid",),
 )
 _SPREAD: Final = f"{_CARDS.name} >= {_MANY}"
@@ -67,7 +68,7 @@ _AGAIN: Final = 3
 _YESTERDAY: Final = f"max without ({_PLACE}) (last_over_time({_EACH}[1h] offset 1d))"
 _IN_A_DAY: Final = f"{_NOW} - (\n{indent(f'{_YESTERDAY} or {_NOW} * 0')}\n)"  # one that is younger was 0 then
 _BACK: Final = f"(\n{indent(_IN_A_DAY)}\n  >= {_AGAIN}\n  or\n  {_rise(_EACH)} >= {_AGAIN}\n)"
-_REPEATED: Final = f"{_seen(_BACK, 86400)}\nunless on (cluster, xid)\n  {_SPREAD}"
+_REPEATED: Final = f"{_BACK}\nand {_XID}\n{_age(86400)}\nunless on (cluster, xid)\n  {_SPREAD}"
 
 _OF_A_PROGRAM: Final = Record(
     name="lanewatch:gpu_xid_of_program:recent30m",
