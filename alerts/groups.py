@@ -3,38 +3,58 @@
 from typing import Final
 
 from alerts import (
+    agents,
     availability,
     card,
+    clock,
+    disagreement,
+    ecc,
     engine,
     first_token,
     gateway,
     heartbeat,
     invariant,
+    losses,
+    nvlink,
+    pcie,
     places,
+    presence,
     probes,
+    recovery,
     root_cause,
     server,
     slo,
     sources,
     vram,
+    xid,
 )
 from alerts.rule import Alert, Group
 
 GROUPS: Final[tuple[Group, ...]] = (
+    agents.GROUP,
     availability.GROUP,
     card.GROUP,
+    clock.GROUP,
+    disagreement.GROUP,
+    ecc.GROUP,
     engine.GROUP,
     first_token.GROUP,
     gateway.GROUP,
     heartbeat.GROUP,
     invariant.GROUP,
+    losses.GROUP,
+    nvlink.GROUP,
+    pcie.GROUP,
     places.GROUP,
+    presence.GROUP,
     probes.GROUP,
+    recovery.GROUP,
     root_cause.GROUP,
     server.GROUP,
     slo.GROUP,
     sources.GROUP,
     vram.GROUP,
+    xid.GROUP,
 )
 
 
