@@ -2,18 +2,45 @@
 
 from typing import Final
 
-from alerts import availability, card, heartbeat, invariant, places, slo, sources, vram
+from alerts import (
+    agreement,
+    availability,
+    baseline,
+    card,
+    cold_start,
+    fleet,
+    headroom,
+    heartbeat,
+    invariant,
+    lanes,
+    maintenance,
+    places,
+    reasons,
+    slo,
+    sources,
+    vram,
+    workload,
+)
 from alerts.rule import Alert, Group
 
 GROUPS: Final[tuple[Group, ...]] = (
+    agreement.GROUP,
     availability.GROUP,
+    baseline.GROUP,
     card.GROUP,
+    cold_start.GROUP,
+    fleet.GROUP,
+    headroom.GROUP,
     heartbeat.GROUP,
     invariant.GROUP,
+    lanes.GROUP,
+    maintenance.GROUP,
     places.GROUP,
+    reasons.GROUP,
     slo.GROUP,
     sources.GROUP,
     vram.GROUP,
+    workload.GROUP,
 )
 
 
