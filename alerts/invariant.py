@@ -51,6 +51,10 @@ _BEGUN: Final = Record(
     ),
     labels=("pool", "unit"),
 )
+_AGE_SAID: Final = (
+    f"{{{{ with printf `time() - {POOL_STATE_SINCE.where(pool='%s', unit='%s')}` $labels.pool $labels.unit | query }}}}"
+    " Its state is {{ . | first | value | humanizeDuration }} old.{{ end }}"
+)
 
 GROUP: Final = Group(
     name="lanewatch-invariant",
@@ -66,7 +70,7 @@ GROUP: Final = Group(
             summary="Not exactly one GPU LLM serves, and no switch is under way",
             description=(
                 f"Pool {_POOL} does not have exactly one running GPU LLM for 2 minutes, "
-                f"and no switch explains it, or a switch never completed. {_REASONS}"
+                f"and no switch explains it, or a switch never completed. {_REASONS}{_AGE_SAID}"
             ),
         ),
         Alert(
@@ -79,7 +83,7 @@ GROUP: Final = Group(
             summary="More than one GPU LLM wants the card",
             description=(
                 f"Pool {_POOL} has several GPU LLMs running or waiting for 2 minutes. "
-                f"On one card one of them cannot start. {_REASONS}"
+                f"On one card one of them cannot start. {_REASONS}{_AGE_SAID}"
             ),
         ),
         Alert(
@@ -96,7 +100,7 @@ GROUP: Final = Group(
             description=(
                 f"The state of pool {_POOL} is unknown for 10 minutes, and it was known within the last day: "
                 "the API server, or what the pool is judged by besides, cannot be asked, or the node is lost. "
-                "The pool's other alerts cannot fire."
+                f"The pool's other alerts cannot fire.{_AGE_SAID}"
             ),
         ),
         Alert(

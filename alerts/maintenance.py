@@ -42,8 +42,9 @@ GROUP: Final = Group(
             summary="The device plugin changed its offer while a lane is rolled",
             description=(
                 "What node {{ $labels.node }} offers of {{ $labels.resource }} changed within the last 10 minutes, and "
-                "pool {{ $labels.pool }} is switching: pods that come before the offer is whole are rejected with "
-                "UnexpectedAdmissionError and stay as Failed. Stop one of the two until the other is done."
+                "pool {{ $labels.pool }} is switching or has several pods: those that come before the offer is whole "
+                "are rejected with UnexpectedAdmissionError and stay as Failed. Stop one of the two until the other is "
+                "done."
             ),
         ),
     ),
