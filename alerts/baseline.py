@@ -71,7 +71,7 @@ _CHECKS: Final = (
         "needs when it starts",
     ),
     _Check(
-        "LanewatchNodeUnwatched",
+        "LanewatchNodeCardsUnreported",
         "telemetry",
         "exporter",
         "restore_source",

@@ -1,8 +1,8 @@
 """Why a pool is broken, where the reason says what to do: tickets beside the one page, each with its own first step.
 
 Not here: what another alert says already (`multiple` and `pending_behind_active` are the page for several lanes,
-`split` the pool's own ticket, `unowned_vram` the card's, `device_unhealthy` the node's and the card's, `crash_loop` the
-lane's, `node_lost` the node's), and `none`, which is no reason but the page itself.
+`split` the pool's own ticket, `intruder` and `unowned_vram` the card's ownership, `device_unhealthy` the node's and the
+card's, `crash_loop` the lane's, `node_lost` the node's), and `none`, which is no reason but the page itself.
 """
 
 from typing import Final, NamedTuple
@@ -111,15 +111,6 @@ _REASONS: Final = (
         "has pods that a scheduling gate keeps from the scheduler: their queue has not let them in",
         for_="5m",
         may_wait=True,
-    ),
-    _Reason(
-        "LanewatchPoolIntruder",
-        "intruder",
-        "allocation",
-        "evict_intruder",
-        "Somebody outside the pool is on its card",
-        "has a card on which a pod or a process works that is not of the pool. It takes memory and time of the lane; "
-        "end it, or give it a card of its own",
     ),
 )
 

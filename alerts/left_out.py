@@ -7,7 +7,7 @@ from alerts.rule import Alert, Group
 from exporter.catalogue import NODES_LEFT_OUT
 
 GROUP: Final = Group(
-    name="lanewatch-fleet",
+    name="lanewatch-left-out",
     rules=(
         Alert(
             name="LanewatchNodesLeftOut",
