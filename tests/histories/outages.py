@@ -1,7 +1,7 @@
 """Histories of aliases, a letter a minute, and which alert must speak of each, within which time.
 
-`.` answered well, `x` failed, `f` `i` `t` answered with its first token, its tokens or its end late, `k` not asked for its
-lane was busy, `-` no turn, for the prober is dead, `_` no exporter: what it counted is lost.
+`.` answered well, `x` failed, `f` `i` `t` answered with its first token, its tokens or its end late, `k` not asked, for
+its lane was busy, `-` no turn, for the prober is dead, `_` no exporter: what it counted is lost.
 """
 
 import random
@@ -12,7 +12,7 @@ from typing import Final
 HOUR: Final = 60  # minutes
 DAY: Final = 24 * HOUR
 ONSET: Final = 2 * HOUR  # when the trouble begins, of every outage
-QUIET_SEEDS: Final = (1, 2, 3, 4, 5)
+QUIET_SEEDS: Final = (1, 2, 3, 4)
 _ERRORS: Final = 0.002
 
 DOWN: Final = "LanewatchAliasDown"

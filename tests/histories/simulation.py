@@ -2,28 +2,36 @@
 
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from histories.evaluation import Firing, Span, first_firings, rules, serving
-from histories.openmetrics import BEGIN, History, text
-from histories.outages import DAY, OUTAGES, QUIET_SEEDS, Outage, quiet
+from histories.openmetrics import BEGIN, LATE, History, text
+from histories.outages import DAY, HOUR, OUTAGES, QUIET_SEEDS, Outage, quiet
 
 Fired = Mapping[tuple[str, str], Mapping[str, float]]
 """Minutes from the onset to each alert, by cluster and alias."""
 
 ALIAS: Final = "fast"
 _AFTER_A_SCRAPE: Final = 20  # seconds of the minute at which rules are evaluated
+_LONG: Final = 12 * HOUR
 _QUIET: Final = ("availability", "first_token")
 
 
 def outages() -> Fired:
     """Return what fired in each outage; its cluster is its name."""
-    histories = (one for outage in OUTAGES for one in _of_outage(outage))
-    longest = max(len(outage.minutes) for outage in OUTAGES)
-    onsets = {outage.name: outage.onset for outage in OUTAGES}
-    return _fired(_evaluate(histories, minutes=longest, step=30), onsets)
+    quick = [outage for outage in OUTAGES if len(outage.minutes) < _LONG]
+    slow = [outage for outage in OUTAGES if len(outage.minutes) >= _LONG]
+    return {**_outages(quick, step=30), **_outages(slow, step=60)}
+
+
+def _outages(chosen: Sequence[Outage], *, step: int) -> Fired:
+    histories = (one for outage in chosen for one in _of_outage(outage))
+    ends = {outage.name: BEGIN + 60 * len(outage.minutes) for outage in chosen}
+    firings = _evaluate(histories, minutes=max(len(outage.minutes) for outage in chosen), step=step)
+    onsets = {outage.name: outage.onset for outage in chosen}
+    return _fired((one for one in firings if one.at < ends[one.cluster]), onsets)
 
 
 def quiet_months() -> Fired:
@@ -43,9 +51,10 @@ def _of_outage(outage: Outage) -> Iterator[History]:
         minutes=outage.minutes,
         unscraped=unscraped,
         is_switch=outage.is_switch,
+        slos=("availability", *(slo for letter, slo in LATE.items() if letter in outage.trouble)),
     )
     for alias in outage.well:
-        yield History(cluster=outage.name, alias=alias, minutes="." * len(outage.minutes))
+        yield History(cluster=outage.name, alias=alias, minutes="." * len(outage.minutes), is_alone=False, slos=_QUIET)
 
 
 def _evaluate(histories: Iterable[History], *, minutes: int, step: int) -> Iterator[Firing]:
