@@ -39,7 +39,7 @@ def test_an_outage_is_spoken_of_in_time_and_by_nothing_else(outage: Outage, outa
 
 @pytest.mark.real
 def test_nobody_is_told_of_a_few_failures_by_chance(quiet: Fired) -> None:
-    """0.2 % is within every promise: 30 days of it are neither a page nor a ticket; 2 % at the end of a month is one."""
+    """0.2 % is within every promise: 30 days of it are neither page nor ticket; 2 % at the end of a month is one."""
     assert {key: set(alerts) for key, alerts in quiet.items()} == {(CONTROL, ALIAS): {SLOW}}
 
 
