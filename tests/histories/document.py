@@ -84,7 +84,7 @@ with {seeds} seeds: {fired}. A month in whose last five days 2 % fail is a ticke
   its own objectives, and the two are never added up.
 - **Between two probes.** An outage shorter than the interval may meet no probe at all. At one probe in 5 minutes
   `LanewatchAliasDown` needs up to 15 minutes, and one that is asked less than each 20 minutes never has the 3 bad
-  probes in an hour that the quickest tier wants; less than each 2 hours, the next.
+  probes in an hour that the quickest tier wants; less than each 2 hours, the next. `lanewatch config check` says so.
 - **A lane that works for others all the time.** Its alias is hardly asked, so its ratios say little;
   `LanewatchAliasUnknown` comes when nothing counts for an hour, not before.
 - **The failure before the first scrape.** The exporter shows every counter at 0 from its start; what fails between that
