@@ -2,7 +2,22 @@
 
 from typing import Final
 
-from alerts import availability, card, heartbeat, invariant, places, slo, sources, vram
+from alerts import (
+    availability,
+    card,
+    heartbeat,
+    invariant,
+    lane_fit,
+    ownership,
+    places,
+    power,
+    slo,
+    sources,
+    thermal,
+    throttle,
+    vram,
+    vram_growth,
+)
 from alerts.rule import Alert, Group
 
 GROUPS: Final[tuple[Group, ...]] = (
@@ -10,10 +25,16 @@ GROUPS: Final[tuple[Group, ...]] = (
     card.GROUP,
     heartbeat.GROUP,
     invariant.GROUP,
+    lane_fit.GROUP,
+    ownership.GROUP,
     places.GROUP,
+    power.GROUP,
     slo.GROUP,
     sources.GROUP,
+    thermal.GROUP,
+    throttle.GROUP,
     vram.GROUP,
+    vram_growth.GROUP,
 )
 
 
