@@ -40,8 +40,9 @@ _IDLE_SHARE_OF_DAY: Final = Record(
 _KWH: Final = read_out(f'increase({ENERGY.name}{{gpu_uuid="%s"}}[1d]) / {_JOULES_OF_A_KWH}', 'printf "%.2f"')
 
 # What it was an hour ago is all that there is to compare with, so that each of these lasts an hour.
-_MODE: Final = latest(GPU_SHARING.where(), PLACE)
-_OTHER_MODE_BEFORE: Final = f"max without (instance, pod) (max_over_time({GPU_SHARING}[10m] offset 1h)) == 0"
+# The driver sees MPS only while somebody uses the card: `mps` and `none` come and go, and are no change.
+_LASTING_MODE: Final = GPU_SHARING.where(mode="~mig|vgpu")
+_MODE_BEFORE: Final = f"max without (instance, pod) (last_over_time({_LASTING_MODE}[10m] offset 1h))"
 _SHARING_FACTS: Final = NODE_CARD_VIEW_INFO.where(fact="~mig|replicas|sharing", view="~allocatable|labels")
 _NOW: Final = latest(_SHARING_FACTS)
 _BEFORE: Final = f"max without (instance, pod) (last_over_time({_SHARING_FACTS}[10m] offset 1h))"
@@ -96,15 +97,16 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchGpuSharingChanged",
-            expr=in_pool_of_card(f"{_MODE} == 1\nand\n{_OTHER_MODE_BEFORE}"),
+            expr=in_pool_of_card(f"{latest(_LASTING_MODE)}\n  !=\n{_MODE_BEFORE}"),
             for_="1m",
             severity="info",
             layer="driver",
             action="investigate",
             summary="A card is shared in another way than an hour ago",
             description=(
-                f"{CARD} is shared by mode {{{{ $labels.mode }}}} now, by the driver's word, and was not an hour ago. "
-                f"If nobody meant that, memory and time of its lanes are no longer what they were planned for. {OWNERS}"
+                f"{CARD} had mode {{{{ $labels.mode }}}} switched "
+                "{{ if eq $value 1.0 }}on{{ else }}off{{ end }} within the last hour, by the driver's word. If nobody "
+                f"meant that, memory and time of its lanes are no longer what they were planned for. {OWNERS}"
             ),
         ),
         Alert(

@@ -33,8 +33,6 @@ _OWNED: Final = Record(
     ),
     labels=_OF_OWNER,
 )
-
-
 _OWNS: Final = f"present_over_time({_OWNED.name}[2m])"
 
 
