@@ -55,7 +55,12 @@ _LARGEST: Final = Record(
     ),
     labels=(),
 )
-_NEED: Final = latest(LANE_MODEL_BYTES.where(), WATCHER_PLACE)
+# Once for each lane, whoever scrapes the watcher; what was said is bridged over a missed scrape.
+_NEED: Final = Record(
+    name="lanewatch:lane_model:bytes",
+    expr=f"max by ({_LANE}) (last_over_time({LANE_MODEL_BYTES}[2m]))",
+    labels=("pool", "lane_namespace", "lane"),
+)
 _SIZE: Final = read_out(LANE_MODEL_BYTES.where(lane="%s"), "humanize1024", of="lane")
 _LANE_WORDS: Final = "lane {{ $labels.lane_namespace }}/{{ $labels.lane }}"
 
@@ -64,10 +69,11 @@ GROUP: Final = Group(
     rules=(
         _ROOM,
         _LARGEST,
+        _NEED,
         Alert(
             name="LanewatchLaneDoesNotFit",
             expr=(
-                f"(\n{indent(latest(_ROOM.name))}\n  < on ({_LANE}) group_left ()\n{indent(_NEED)}\n)\n"
+                f"(\n{indent(latest(_ROOM.name))}\n  < on ({_LANE}) group_left ()\n  {_NEED.name}\n)\n"
                 f"and on ({_LANE})\n{latest(LANE_READY.where(), WATCHER_PLACE)} == 0"
             ),
             for_="2m",
@@ -83,7 +89,7 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchLaneFitsNoNode",
-            expr=f"{_NEED}\n  > on (cluster) group_left ()\n{_LARGEST.name}",
+            expr=f"{_NEED.name}\n  > on (cluster) group_left ()\n{_LARGEST.name}",
             for_="1h",
             severity="info",
             layer="lane",
