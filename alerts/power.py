@@ -61,8 +61,8 @@ GROUP: Final = Group(
             action="restore_source",
             summary="What is said of a card's power cannot be true",
             description=(
-                f"{CARD} is said to draw {{{{ $value | humanize }}}} W while it works, for 10 minutes. Its power, its "
-                f"energy and its cost are not to be trusted. {_SOURCE}"
+                f"{CARD} is said to draw {{{{ $value | humanize }}}} W for 10 minutes, which no working card does. "
+                f"Its power, its energy and its cost are not to be trusted. {_SOURCE}"
             ),
         ),
         Alert(
