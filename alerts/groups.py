@@ -2,17 +2,38 @@
 
 from typing import Final
 
-from alerts import availability, card, heartbeat, invariant, places, slo, sources, vram
+from alerts import (
+    availability,
+    card,
+    from_dcgm,
+    from_engines,
+    from_engines_times,
+    from_gateway,
+    heartbeat,
+    invariant,
+    places,
+    slo,
+    sources,
+    users,
+    users_alerts,
+    vram,
+)
 from alerts.rule import Alert, Group
 
 GROUPS: Final[tuple[Group, ...]] = (
     availability.GROUP,
     card.GROUP,
+    from_dcgm.GROUP,
+    from_engines.GROUP,
+    from_engines_times.GROUP,
+    from_gateway.GROUP,
     heartbeat.GROUP,
     invariant.GROUP,
     places.GROUP,
     slo.GROUP,
     sources.GROUP,
+    users.GROUP,
+    users_alerts.GROUP,
     vram.GROUP,
 )
 

@@ -8,17 +8,25 @@ from typing import Any
 import promql_parser
 import pytest
 
+from alerts.edges import EDGE, EDGES
 from alerts.groups import GROUPS
+from alerts.selectors import Selector, selectors
 from dashboards.panels import to_json
 from dashboards.render import BOARDS
 from exporter.catalogue import GPU_UP, METRICS
+from fakes.expositions import GOLDEN, RECORDED, Labels, both_spellings, emitted
 
 _ROOT = Path(__file__).resolve().parents[2]
 # What Prometheus, its operator and a fleet's federation add.
 _TARGET_LABELS = frozenset({"cluster", "instance", "job", "namespace", "pod"})
 _DROPPED = _TARGET_LABELS | {"node"}  # where a watcher runs says nothing, if its target has that label at all
+_FOREIGN = both_spellings(emitted(RECORDED))
+_OURS = emitted(GOLDEN)
 _RECORDED = {record.name: record.labels for group in GROUPS for record in group.records}
 _KNOWN: Mapping[str, frozenset[str]] = {
+    # what a scrape config puts on a target: a label `lane` says whose server it is
+    **{name: frozenset(labels) | _TARGET_LABELS | {"lane"} for name, labels in _FOREIGN.items()},
+    "up": _TARGET_LABELS,
     **{str(metric): frozenset(metric.labels) | _TARGET_LABELS for metric in METRICS},
     **{name: frozenset(labels) | _TARGET_LABELS for name, labels in _RECORDED.items()},
     "ALERTS": frozenset({"alertname", "alertstate", "severity", "layer", "action"}) | _TARGET_LABELS,
@@ -56,6 +64,15 @@ def _problems_of(selector: Any) -> Iterator[str]:  # noqa: ANN401  # promql_pars
     for matcher in selector.matchers.matchers:
         if matcher.name not in _KNOWN[selector.name]:
             yield f"{selector.name}: expected a label that it has, found {matcher.name!r}"
+        elif _is_never(selector.name, matcher):
+            yield f"{selector.name}: expected a value that {matcher.name} was seen with, found {matcher.value!r}"
+
+
+def _is_never(name: str, matcher: Any) -> bool:  # noqa: ANN401
+    """Whether no page has what is matched by equality; names that are configured are anybody's."""
+    seen = {**_FOREIGN, **_OURS}.get(name, {}).get(matcher.name)
+    is_given = matcher.name in {*_TARGET_LABELS, *_CONFIGURED}
+    return matcher.op == promql_parser.MatchOp.Equal and seen is not None and not is_given and matcher.value not in seen
 
 
 def _made(nodes: Iterable[Any]) -> frozenset[str]:

@@ -1,0 +1,146 @@
+"""Which rules select nothing on a live server, and why: `lanewatch rules check`.
+
+Asks once for each distinct selector, and once for a bare name where its matchers find nothing. A rule that sees some of
+what it names is a warning, one that sees nothing is blind; what belongs to a program that is not scraped is neither.
+"""
+
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, Protocol
+
+from alerts.live_prometheus import BACK, LiveError
+from alerts.rule import Alert, Group
+from alerts.selectors import RECORDED, Selector, selectors
+
+Why = Literal["found", "metric_absent", "matcher_never_matches", "not_recorded_yet", "source_not_scraped"]
+State = Literal["ok", "no_source", "partial", "blind"]
+Verdict = Literal["pass", "warn", "block"]
+
+EXIT_CODES: Final[Mapping[Verdict, int]] = {"pass": 0, "warn": 10, "block": 20}
+_VERDICT: Final[Mapping[State, Verdict]] = {"ok": "pass", "no_source": "pass", "partial": "warn", "blind": "block"}
+_WORDS: Final[Mapping[Why, str]] = {
+    "found": "",
+    "metric_absent": f"no series of that name within {BACK}",
+    "matcher_never_matches": "the metric is there, the label matcher never matches",
+    "not_recorded_yet": "a recorded series that is not there yet: are the rules loaded, and evaluated once?",
+    "source_not_scraped": "{source} is not scraped here",
+}
+_AT_ONCE: Final = 4
+_WHOLE_SECONDS: Final = 120.0
+
+
+class Server(Protocol):
+    """Who is asked."""
+
+    async def has(self, selector: str) -> bool:
+        """Return whether anything is selected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """One rule: its name, and why each of its selectors finds something or not."""
+
+    name: str
+    is_alert: bool
+    found: Mapping[Selector, Why]
+
+    @property
+    def state(self) -> State:
+        """How much the rule sees of what it names."""
+        told = [why for why in self.found.values() if why != "source_not_scraped"]
+        if all(why == "found" for why in told):
+            return "ok" if told or not self.found else "no_source"
+        return "partial" if "found" in told else "blind"
+
+    @property
+    def missing(self) -> Iterator[tuple[Selector, str]]:
+        """The selectors that find nothing, with the reason in words."""
+        for selector, why in self.found.items():
+            if why != "found":
+                yield selector, _WORDS[why].format(source=selector.source)
+
+
+async def check(server: Server, groups: Iterable[Group]) -> tuple[Checked, ...]:
+    """Return what the server says of every rule; raise `LiveError` where it does not answer."""
+    rules = [rule for group in groups for rule in group.rules]
+    wanted = {selector for rule in rules for selector in selectors(rule.expr)}
+    try:
+        async with asyncio.timeout(_WHOLE_SECONDS):
+            whys = await _whys(server, sorted(wanted))
+    except TimeoutError as error:
+        raise LiveError(f"the server did not answer all {len(wanted)} questions in {_WHOLE_SECONDS:g} s") from error
+    return tuple(
+        Checked(rule.name, isinstance(rule, Alert), {one: whys[one] for one in selectors(rule.expr)}) for rule in rules
+    )
+
+
+async def _whys(server: Server, wanted: Sequence[Selector]) -> dict[Selector, Why]:
+    there = await _ask(server, wanted)
+    bare = {Selector(one.name) for one in wanted if one.matchers and not there[one]}
+    there |= await _ask(server, sorted(bare - there.keys()))
+    return {one: _why(one, there) for one in wanted}
+
+
+async def _ask(server: Server, wanted: Sequence[Selector]) -> dict[Selector, bool]:
+    turn = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(selector: Selector) -> bool:
+        async with turn:
+            return await server.has(str(selector))
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = {selector: group.create_task(one(selector)) for selector in wanted}
+    except* LiveError as errors:
+        raise errors.exceptions[0] from None
+    return {selector: task.result() for selector, task in tasks.items()}
+
+
+def _why(selector: Selector, there: Mapping[Selector, bool]) -> Why:
+    if there[selector]:
+        return "found"
+    if selector.matchers and there[Selector(selector.name)]:
+        return "matcher_never_matches"
+    if selector.source:
+        return "source_not_scraped"
+    return "not_recorded_yet" if selector.name in RECORDED else "metric_absent"
+
+
+def verdict(checked: Iterable[Checked]) -> Verdict:
+    """Return the worst of all rules; a recorded series that is blind costs a warning, an alert blocks."""
+    verdicts = [_VERDICT[one.state] if one.is_alert or one.state != "blind" else "warn" for one in checked]
+    return max(verdicts, key=lambda one: EXIT_CODES[one], default="pass")
+
+
+def as_text(checked: Sequence[Checked]) -> str:
+    """Return a table for a person: what is well is counted, what is not is named."""
+    lines = [f"{one.state:<10} {one.name}" for one in checked if _VERDICT[one.state] != "pass"]
+    width = max((len(line) for line in lines), default=0)
+    blocks = [
+        "\n".join([f"{one.state:<10} {one.name:<{width - 11}}", *(f"             {s}: {w}" for s, w in one.missing)])
+        for one in sorted(checked, key=lambda one: (-EXIT_CODES[_VERDICT[one.state]], one.name))
+        if _VERDICT[one.state] != "pass"
+    ]
+    states = [one.state for one in checked]
+    counts = ", ".join(f"{state} {states.count(state)}" for state in ("ok", "no_source", "partial", "blind"))
+    return "\n".join([*blocks, f"{verdict(checked)}: {len(checked)} rules: {counts}"])
+
+
+def as_data(checked: Sequence[Checked]) -> dict[str, object]:
+    """Return the same for a program."""
+    return {
+        "verdict": verdict(checked),
+        "rules": [
+            {
+                "name": one.name,
+                "kind": "alert" if one.is_alert else "record",
+                "state": one.state,
+                "missing": [
+                    {"selector": str(selector), "why": one.found[selector], "words": words}
+                    for selector, words in one.missing
+                ],
+            }
+            for one in checked
+        ],
+    }
