@@ -11,8 +11,8 @@ VLLM: Final = "vllm"
 SGLANG: Final = "sglang"
 LLAMACPP: Final = "llamacpp"
 
-# Each repeats the numbers of its replica; replicas add up, the ranks of one do not.
-RANKS: Final = ("tp_rank", "pp_rank", "moe_ep_rank", "pid")
+# SGLang's schedulers: each repeats the numbers of its replica; replicas add up, the ranks of one do not.
+RANKS: Final = ("tp_rank", "pp_rank", "moe_ep_rank")
 
 
 def spellings(engine: str, *names: str, where: str = "", window: str = "") -> tuple[str, ...]:

@@ -35,7 +35,7 @@ class Dcgm:
     """One fact: the name and the factor to base units of up to 4.8, the name of 4.9 where it has one, and ours."""
 
     ours: Metric
-    old: str
+    old: str = ""
     factor: float = 1  # a base unit is the old one times this
     new: str = ""
     label: str = ""  # of ours, with the value that this fact has
@@ -119,12 +119,13 @@ def _base_units(name: str, factor: float, over: str) -> str:
 
 def _told(fact: Dcgm) -> str:
     """Return what either schema says in base units, with our labels."""
-    found = _base_units(f"DCGM_FI_DEV_{fact.old}", fact.factor, fact.over)
-    if fact.new:
-        found += f"\nor\n{_base_units(f'DCGM_FI_DEV_{fact.new}{_NEW}', 1, fact.over)}"
+    names = [(f"DCGM_FI_DEV_{fact.old}", fact.factor)] if fact.old else []
+    names += [(f"DCGM_FI_DEV_{fact.new}{_NEW}", 1)] if fact.new else []
+    found = "\nor\n".join(_base_units(name, factor, fact.over) for name, factor in names)
     named = _named(f"(\n{indent(found)}\n)", fact)
     # Every pod on a shared card repeats its values, and every instance those of the board: the largest, never a sum.
-    return f"max by (cluster, {', '.join((*fact.labels, 'parent_uuid'))}) (\n{indent(named)}\n)"
+    parent = ("parent_uuid",) if fact.is_of_instance else ()
+    return f"max by (cluster, {', '.join((*fact.labels, *parent))}) (\n{indent(named)}\n)"
 
 
 def _named(expr: str, fact: Dcgm) -> str:
@@ -152,7 +153,7 @@ def _one_of(fact: Dcgm) -> str:
     told = _told(fact)
     if fact.is_of_instance:  # our names of the instances are the driver's own: know one by its card
         told += f"\nunless on (cluster, parent_uuid)\nmax by (cluster, parent_uuid) ({c.GPU_MIG_INFO})"
-    told = f"max by (cluster, {', '.join(fact.labels)}) (\n{indent(told)}\n)"
+        told = f"max by (cluster, {', '.join(fact.labels)}) (\n{indent(told)}\n)"
     return f"{_ours(fact)}\nor on (cluster, gpu_uuid)\n{told}"
 
 
@@ -161,10 +162,8 @@ def _record(name: str, group: tuple[Dcgm, ...]) -> Record:
     return Record(name=name, expr="\nor\n".join(parts), labels=group[0].labels)
 
 
-_TOTAL_OF_4_9: Final = Dcgm(
-    ours=c.GPU_MEMORY_TOTAL, old="FB_TOTAL", factor=_MEBI, new="FB_CAPACITY_BYTES", is_of_instance=True
-)
-# The total is off by default before 4.9, and there the parts add up to it.
+_TOTAL_OF_4_9: Final = Dcgm(ours=c.GPU_MEMORY_TOTAL, new="FB_CAPACITY_BYTES", is_of_instance=True)
+# Before 4.9 the total is off by default; the parts add up to it.
 _TOTAL: Final = Record(
     name=GPU_MEMORY_TOTAL,
     expr=(

@@ -30,8 +30,7 @@ _FIRST_NAME: Final = ";*([^;]+).*"
 
 def by_lane(told: str, *keep: str, join: str = "sum") -> str:
     """Return what engines tell, by the lane of whose server each is; `join` says how its replicas add up."""
-    ranks = f"max without ({', '.join(RANKS)}) (\n{indent(told)}\n)"
-    named = f'label_join({ranks}, "lane", ";", "lane", "model_name", "job")'
+    named = f'label_join(\n{indent(told)}\n, "lane", ";", "lane", "model_name", "job")'
     named = f'label_replace({named}, "lane", "$1", "lane", "{_FIRST_NAME}")'
     found = (
         f"(\n{indent(named)}\n) * on ({_POD}) group_left (lane) {LANE_OF_POD}\n"
@@ -47,6 +46,10 @@ def _ours(metric: Metric, *keep: str) -> str:
 def _record(name: str, ours: str, told: Sequence[str], *, join: str = "sum", keep: tuple[str, ...] = ()) -> Record:
     expr = f"{ours}\nor on ({_LANE})\n{by_lane(any_of(told), *keep, join=join)}"
     return Record(name=name, expr=expr, labels=("lane", *keep))
+
+
+def _of_replicas(*told: str) -> tuple[str]:
+    return (f"max without ({', '.join(RANKS)}) (\n{indent(any_of(told))}\n)",)
 
 
 def _named(label: str, value: str, told: Sequence[str], of: str = "") -> str:
@@ -118,7 +121,7 @@ GROUP: Final = Group(
         _record(
             LANE_WAITING,
             _ours(c.ENGINE_WAITING),
-            (
+            _of_replicas(
                 *spellings(VLLM, "num_requests_waiting"),
                 *spellings(SGLANG, "num_queue_reqs"),
                 *spellings(LLAMACPP, "requests_deferred"),
@@ -127,7 +130,7 @@ GROUP: Final = Group(
         _record(
             LANE_RUNNING,
             _ours(c.ENGINE_RUNNING),
-            (
+            _of_replicas(
                 *spellings(VLLM, "num_requests_running"),
                 *spellings(SGLANG, "num_running_reqs"),
                 *spellings(LLAMACPP, "requests_processing"),
@@ -144,7 +147,7 @@ GROUP: Final = Group(
         _record(
             LANE_KV_USED,
             _ours(c.ENGINE_KV_USED),
-            (
+            _of_replicas(
                 *spellings(VLLM, "kv_cache_usage_perc", "gpu_cache_usage_perc"),
                 *spellings(SGLANG, "token_usage"),
             ),

@@ -6,7 +6,6 @@ from typing import Any, Final
 
 from exporter.errors import LanewatchError
 
-
 BACK: Final = "15m"  # a series that was there then is there, whatever is restarted just now
 _QUESTION_SECONDS: Final = 10.0
 _LARGEST_ANSWER: Final = 1 << 20  # bytes
