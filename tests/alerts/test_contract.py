@@ -7,6 +7,7 @@ from typing import Any
 
 import promql_parser
 import pytest
+import yaml
 
 from alerts.edges import EDGES
 from alerts.groups import GROUPS
@@ -122,6 +123,40 @@ def _every_example() -> Iterator[Any]:
         for block in _IN_A_RUNBOOK.findall(path.read_text(encoding="utf-8")):
             for line in block.strip().splitlines():
                 yield pytest.param(line, id=f"{path.stem}: {line}")
+
+
+def _every_query_to_scale_on() -> Iterator[Any]:
+    for path in sorted((_ROOT / "docs/autoscaling").glob("*.yaml")):
+        for number, query in enumerate(_queries(yaml.safe_load(path.read_text(encoding="utf-8")))):
+            yield pytest.param(query, id=f"{path.stem} {number}")
+
+
+def _queries(document: Any) -> Iterator[str]:  # noqa: ANN401  # any YAML
+    """Yield every query of an example, with what prometheus-adapter fills in filled in."""
+    if isinstance(document, list):
+        document = dict(enumerate(document))
+    for key, value in document.items() if isinstance(document, dict) else ():
+        if key in {"query", "metricsQuery", "seriesQuery"}:
+            query = value.replace("<<.LabelMatchers>>", 'lane="a"').replace("<<.GroupBy>>", "lane")
+            yield re.sub(r'^\{__name__="([^"]*)"\}$', r"\1", query)
+        else:
+            yield from _queries(value)
+
+
+@pytest.mark.parametrize("expression", list(_every_query_to_scale_on()))
+def test_examples_scale_on_series_that_exist(expression: str) -> None:
+    """An autoscaler that asks for nothing leaves a lane as it is, and says so nowhere."""
+    assert _problems(expression) == []
+
+
+def test_the_adapter_s_names_are_those_that_the_autoscaler_asks_for() -> None:
+    """Two files, one name."""
+    adapter, scaler = (
+        yaml.safe_load((_ROOT / f"docs/autoscaling/{name}.yaml").read_text(encoding="utf-8"))
+        for name in ("prometheus-adapter", "horizontal-pod-autoscaler")
+    )
+    given = {rule["name"]["as"] for rule in adapter["rules"]["external"]}
+    assert {one["external"]["metric"]["name"] for one in scaler["spec"]["metrics"]} <= given
 
 
 @pytest.mark.parametrize("expression", list(_every_expression()))

@@ -89,10 +89,10 @@ def page() -> Page:
     """Return what the exporter says of it."""
     whole = reference_node.exposition()
     whole = Exposition({**whole._collectors, "disagreement": DisagreementCollector().collect})  # noqa: SLF001  # one more
-    whole.prepare(_steady(2), AT - 600)
+    whole.prepare(_steady(2), AT - 480)
     ordered = _steady(0)
-    whole.prepare(replace(ordered, workloads=replace(reference_cluster.WORKLOADS, pods=())), AT - 500)
-    whole.prepare(ordered, AT - 300)
+    whole.prepare(replace(ordered, workloads=replace(reference_cluster.WORKLOADS, pods=())), AT - 420)  # nobody runs
+    whole.prepare(ordered, AT - 360)
     return whole.prepare(snapshot(), AT)
 
 
@@ -102,4 +102,5 @@ def _steady(lane: int) -> Snapshot:
     pod = replace(reference_cluster.POD, name=f"{name}-1", uid=f"u-{lane}", lane=name)
     controllers = tuple(replace(one, desired_replicas=int(one.name == name)) for one in reference_cluster.CONTROLLERS)
     workloads = replace(reference_cluster.WORKLOADS, pods=(pod,), controllers=controllers)
-    return replace(reference_node.SNAPSHOT, workloads=workloads)
+    unseen = replace(reference_node.SNAPSHOT, gpus=None, processes=None, allocations=None)  # by the API server alone
+    return replace(unseen, workloads=workloads)
