@@ -13,15 +13,20 @@ RECORDED: Final = (
     *sorted(TESTS.glob("fixtures/backends/*.prom")),
     *sorted(TESTS.glob("fixtures/third_party/*.prom")),
 )
-_SAMPLE: Final = re.compile(r"^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? \S+", re.MULTILINE)
+_SAMPLE: Final = re.compile(r"^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)", re.MULTILINE)
 _LABEL: Final = re.compile(r'([a-zA-Z_]\w*)="((?:[^"\\]|\\.)*)"')
 Labels = Mapping[str, frozenset[str]]  # and the values that each was seen with
 
 
 def samples(text: str) -> Iterator[tuple[str, dict[str, str]]]:
     """Yield name and labels of every sample of a page."""
+    return ((name, labels) for name, labels, _ in valued(text))
+
+
+def valued(text: str) -> Iterator[tuple[str, dict[str, str], float]]:
+    """Yield name, labels and value of every sample of a page."""
     for found in _SAMPLE.finditer(text):
-        yield found[1], dict(_LABEL.findall(found[2] or ""))
+        yield found[1], dict(_LABEL.findall(found[2] or "")), float(found[3])
 
 
 @cache
