@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
 from alerts.live_prometheus import BACK, LiveError
-from alerts.rule import Alert, Group
+from alerts.rule import Alert, Group, Record
 from alerts.selectors import RECORDED, Selector, selectors
 
 Why = Literal["found", "metric_absent", "matcher_never_matches", "not_recorded_yet", "source_not_scraped"]
@@ -58,21 +58,41 @@ class Checked:
         """The selectors that find nothing, with the reason in words."""
         for selector, why in self.found.items():
             if why != "found":
-                yield selector, _WORDS[why].format(source=selector.source)
+                yield selector, _WORDS[why].format(source=selector.source or "what it is recorded from")
 
 
 async def check(server: Server, groups: Iterable[Group]) -> tuple[Checked, ...]:
     """Return what the server says of every rule; raise `LiveError` where it does not answer."""
     rules = [rule for group in groups for rule in group.rules]
-    wanted = {selector for rule in rules for selector in selectors(rule.expr)}
+    wanted = {selector for rule in rules for selector in _asked_for(rule)}
     try:
         async with asyncio.timeout(_WHOLE_SECONDS):
             whys = await _whys(server, sorted(wanted))
     except TimeoutError as error:
         raise LiveError(f"the server did not answer all {len(wanted)} questions in {_WHOLE_SECONDS:g} s") from error
+    whys = _of_what_is_not_scraped(whys, [rule for rule in rules if isinstance(rule, Record)])
     return tuple(
-        Checked(rule.name, isinstance(rule, Alert), {one: whys[one] for one in selectors(rule.expr)}) for rule in rules
+        Checked(rule.name, isinstance(rule, Alert), {one: whys[one] for one in _asked_for(rule)}) for rule in rules
     )
+
+
+def _asked_for(rule: Alert | Record) -> tuple[Selector, ...]:
+    """Return what a rule selects, but for what every Prometheus has."""
+    return tuple(one for one in selectors(rule.expr) if one.name != "up")
+
+
+def _of_what_is_not_scraped(whys: dict[Selector, Why], records: Sequence[Record]) -> dict[Selector, Why]:
+    """Return the same, but a recorded series is not missed where nothing but another program's metrics is missing."""
+    while True:
+        excused = {record.name for record in records if _is_excused([whys[one] for one in _asked_for(record)])}
+        pending = [one for one, why in whys.items() if why == "not_recorded_yet" and one.name in excused]
+        if not pending:
+            return whys
+        whys = whys | dict.fromkeys(pending, "source_not_scraped")
+
+
+def _is_excused(whys: Sequence[Why]) -> bool:
+    return "source_not_scraped" in whys and set(whys) <= {"found", "source_not_scraped"}
 
 
 async def _whys(server: Server, wanted: Sequence[Selector]) -> dict[Selector, Why]:

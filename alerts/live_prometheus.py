@@ -60,7 +60,7 @@ class LivePrometheus:
 
     async def _get(self, query: str) -> tuple[int, bytes]:
         token = self._token()
-        headers = {"authorization": f"Bearer {token}"} if token else {}
+        headers = {"accept-encoding": "identity"} | ({"authorization": f"Bearer {token}"} if token else {})
         parameters = {"query": query, "timeout": f"{_QUESTION_SECONDS:g}s"}
         body = bytearray()
         async with self._client.stream("GET", self._url, params=parameters, headers=headers) as response:

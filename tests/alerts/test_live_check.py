@@ -85,6 +85,19 @@ def test_a_recorded_series_that_is_blind_is_a_warning_and_an_alert_blocks() -> N
     assert (verdict(record), verdict(_checked(_Has(), _alert(_UP))), verdict([])) == ("warn", "block", "pass")
 
 
+def test_who_runs_no_gateway_is_not_told_that_its_alerts_are_blind() -> None:
+    """Nor of what is recorded out of what is recorded from it: nothing of ours is missing there."""
+    of_users = ("lanewatch:gateway", "lanewatch:users_", "lanewatch:lane_answers", "lanewatch:lane_seconds")
+    promised = ("lanewatch:users_promise", "lanewatch:users_budget", "lanewatch:users_pool")
+
+    def has(selector: str) -> bool:
+        return selector.startswith(promised) or not selector.startswith((*SOURCES, *of_users))
+
+    with answering(has) as asked:
+        result = _run(asked.url)
+    assert (result.exit_code, result.output[:5]) == (0, "pass:")
+
+
 def test_each_selector_is_asked_for_once() -> None:
     """However many rules name it; a bare name is asked for only where its matchers found nothing."""
     server = _Has(_UP)

@@ -56,6 +56,7 @@ def _page() -> bytes:
 def _check(server: Prometheus) -> tuple[int, dict[str, Any]]:
     line = [sys.executable, "-m", "lanewatch", "rules", "check", "--prometheus", server.url, "--output", "json"]
     done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stderr == ""
     return done.returncode, json.loads(done.stdout)
 
 

@@ -20,6 +20,13 @@ class Asked:
     tokens: set[str] = field(default_factory=set)
 
 
+class _Quiet(ThreadingHTTPServer):
+    """A client that has heard enough closes: that is no error."""
+
+    def handle_error(self, *_: object) -> None:
+        """Say nothing."""
+
+
 @contextmanager
 def answering(has: Callable[[str], bool], status: int = 200, body: bytes | None = None) -> Iterator[Asked]:
     """Serve while the context is open; `has` says whether a selector finds anything."""
@@ -39,7 +46,7 @@ def answering(has: Callable[[str], bool], status: int = 200, body: bytes | None 
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = _Quiet(("127.0.0.1", 0), Handler)
     asked = Asked(f"http://127.0.0.1:{server.server_address[1]}")
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
