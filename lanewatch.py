@@ -16,7 +16,6 @@ from exporter.sources.simulated_scenarios import SCENARIOS
 from exporter.version import VERSION
 
 if TYPE_CHECKING:
-    from alerts.live_check import Checked
     from exporter.config import Config
     from exporter.landing import Identity
     from exporter.server import Listen
@@ -161,32 +160,20 @@ def check_rules(url: str, output: str, token_file: str) -> None:
 
     from alerts import live_check  # noqa: PLC0415
     from alerts.live_prometheus import LiveError  # noqa: PLC0415
+    from exporter.config_path import Gateway  # noqa: PLC0415
+    from probes.secret import read_key  # noqa: PLC0415
 
     try:
-        checked = asyncio.run(_check_rules(url, token_file))
+        token = read_key(Gateway(url=url, key_file=token_file, key_variable=_PROMETHEUS_TOKEN))
+        checked = asyncio.run(live_check.check_at(url, token.reveal))
     except ConfigError as error:
         _exit_with(error)
     except LiveError as error:
         click.echo(f"lanewatch: {url}: {error}", err=True)
         raise SystemExit(20) from error
-    as_json = output == "json"
-    click.echo(json.dumps(live_check.as_data(checked), indent=2) if as_json else live_check.as_text(checked))
+    is_json = output == "json"
+    click.echo(json.dumps(live_check.as_data(checked), indent=2) if is_json else live_check.as_text(checked))
     raise SystemExit(live_check.EXIT_CODES[live_check.verdict(checked)])
-
-
-async def _check_rules(url: str, token_file: str) -> "tuple[Checked, ...]":
-    from alerts.groups import GROUPS  # noqa: PLC0415
-    from alerts.live_check import check  # noqa: PLC0415
-    from alerts.live_prometheus import LivePrometheus  # noqa: PLC0415
-    from exporter.config_path import Gateway  # noqa: PLC0415
-    from probes.secret import read_key  # noqa: PLC0415
-
-    token = read_key(Gateway(url=url, key_file=token_file, key_variable=_PROMETHEUS_TOKEN))
-    server = LivePrometheus(url, token.reveal)
-    try:
-        return await check(server, GROUPS)
-    finally:
-        await server.close()
 
 
 @main.command()

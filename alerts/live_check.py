@@ -5,11 +5,12 @@ what it names is a warning, one that sees nothing is blind; what belongs to a pr
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
-from alerts.live_prometheus import BACK, LiveError
+from alerts.groups import GROUPS
+from alerts.live_prometheus import BACK, LiveError, LivePrometheus
 from alerts.rule import Alert, Group, Record
 from alerts.selectors import RECORDED, Selector, selectors
 
@@ -59,6 +60,15 @@ class Checked:
         for selector, why in self.found.items():
             if why != "found":
                 yield selector, _WORDS[why].format(source=selector.source or "what it is recorded from")
+
+
+async def check_at(url: str, token: Callable[[], str]) -> tuple[Checked, ...]:
+    """Return what the Prometheus at `url` says of every rule of the pack."""
+    server = LivePrometheus(url, token)
+    try:
+        return await check(server, GROUPS)
+    finally:
+        await server.close()
 
 
 async def check(server: Server, groups: Iterable[Group]) -> tuple[Checked, ...]:

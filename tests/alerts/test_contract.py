@@ -263,7 +263,9 @@ def test_selectors_are_found_as_a_parser_finds_them(expression: str) -> None:
     for name, value in _DURATIONS.items():
         expression = expression.replace(name, value)
     parsed = [node for node in _nodes(expression) if isinstance(node, promql_parser.VectorSelector)]
-    expected = {(one.name, len(one.matchers.matchers)) for one in parsed if Selector(one.name).source or _is_rules(one)}
+    expected = {
+        (one.name, len(one.matchers.matchers)) for one in parsed if Selector(one.name or "").source or _is_rules(one)
+    }
     found = {(one.name, _count(one)) for one in selectors(expression)}
     assert found == expected
 
@@ -274,7 +276,8 @@ def _is_rules(selector: Any) -> bool:  # noqa: ANN401
 
 def _count(selector: Selector) -> int:
     """Return how many matchers a selector has, by the parser."""
-    return len(promql_parser.parse(str(selector)).matchers.matchers)
+    parsed: Any = promql_parser.parse(str(selector))
+    return len(parsed.matchers.matchers)
 
 
 def test_every_edge_that_was_recorded_is_known_as_a_number() -> None:
