@@ -13,19 +13,41 @@ from alerts.groups import GROUPS
 from alerts.live_prometheus import BACK, LiveError, LivePrometheus
 from alerts.rule import Alert, Group, Record
 from alerts.selectors import RECORDED, Selector, selectors
+from exporter import catalogue as c
 
-Why = Literal["found", "metric_absent", "matcher_never_matches", "not_recorded_yet", "source_not_scraped"]
-State = Literal["ok", "no_source", "partial", "blind"]
+Why = Literal[
+    "found", "metric_absent", "matcher_never_matches", "not_recorded_yet", "source_not_scraped", "only_when_ill"
+]
+State = Literal["ok", "nothing_to_see", "partial", "blind"]
 Verdict = Literal["pass", "warn", "block"]
 
 EXIT_CODES: Final[Mapping[Verdict, int]] = {"pass": 0, "warn": 10, "block": 20}
-_VERDICT: Final[Mapping[State, Verdict]] = {"ok": "pass", "no_source": "pass", "partial": "warn", "blind": "block"}
+_VERDICT: Final[Mapping[State, Verdict]] = {"ok": "pass", "nothing_to_see": "pass", "partial": "warn", "blind": "block"}
+_EXCUSED: Final[frozenset[Why]] = frozenset({"source_not_scraped", "only_when_ill"})
+# Nothing has these while all is well, and that is no fault of a rule.
+ONLY_WHEN_ILL: Final = frozenset(
+    str(metric)
+    for metric in (
+        c.GPU_CLAIM_INFO,
+        c.GPU_MIG_INFO,
+        c.GPU_MISSING_INFO,
+        c.GPU_UNLISTED_XID_ERRORS,
+        c.GPU_XID_OWNER_INFO,
+        c.LANE_LAST_TERMINATION,
+        c.LANE_PROBLEMS,
+        c.NODE_CARD_ODD_VIEW,
+        c.NVSWITCH_SXID_ERRORS,
+        c.POOL_SWITCH_SECONDS,
+        c.POOL_VIOLATOR_INFO,
+    )
+)
 _WORDS: Final[Mapping[Why, str]] = {
     "found": "",
     "metric_absent": f"no series of that name within {BACK}",
     "matcher_never_matches": "the metric is there, the label matcher never matches",
     "not_recorded_yet": "a recorded series that is not there yet: are the rules loaded, and evaluated once?",
     "source_not_scraped": "{source} is not scraped here",
+    "only_when_ill": "shown only while something is wrong, or by cards and clusters of another kind",
 }
 _AT_ONCE: Final = 4
 _WHOLE_SECONDS: Final = 120.0
@@ -49,9 +71,9 @@ class Checked:
     @property
     def state(self) -> State:
         """How much the rule sees of what it names."""
-        told = [why for why in self.found.values() if why != "source_not_scraped"]
+        told = [why for why in self.found.values() if why not in _EXCUSED]
         if all(why == "found" for why in told):
-            return "ok" if told or not self.found else "no_source"
+            return "ok" if told or not self.found else "nothing_to_see"
         return "partial" if "found" in told else "blind"
 
     @property
@@ -102,7 +124,7 @@ def _of_what_is_not_scraped(whys: dict[Selector, Why], records: Sequence[Record]
 
 
 def _is_excused(whys: Sequence[Why]) -> bool:
-    return "source_not_scraped" in whys and set(whys) <= {"found", "source_not_scraped"}
+    return not _EXCUSED.isdisjoint(whys) and set(whys) <= {"found", *_EXCUSED}
 
 
 async def _whys(server: Server, wanted: Sequence[Selector]) -> dict[Selector, Why]:
@@ -134,6 +156,8 @@ def _why(selector: Selector, there: Mapping[Selector, bool]) -> Why:
         return "matcher_never_matches"
     if selector.source:
         return "source_not_scraped"
+    if selector.name in ONLY_WHEN_ILL:
+        return "only_when_ill"
     return "not_recorded_yet" if selector.name in RECORDED else "metric_absent"
 
 
@@ -153,7 +177,7 @@ def as_text(checked: Sequence[Checked]) -> str:
         if _VERDICT[one.state] != "pass"
     ]
     states = [one.state for one in checked]
-    counts = ", ".join(f"{state} {states.count(state)}" for state in ("ok", "no_source", "partial", "blind"))
+    counts = ", ".join(f"{state} {states.count(state)}" for state in ("ok", "nothing_to_see", "partial", "blind"))
     return "\n".join([*blocks, f"{verdict(checked)}: {len(checked)} rules: {counts}"])
 
 

@@ -210,3 +210,33 @@ def test_engines_tell_their_times_under_one_name(
             (f'slo="{slo}"', value)
         ]
     _check(tmp_path, _series(f"backends/{page}.prom", rising=True, lane="lane-a"), rows)
+
+
+@pytest.mark.parametrize("is_looked_at", [True, False], ids=["the watcher asks it too", "only others do"])
+def test_a_server_is_of_the_lane_of_its_pod_and_told_of_once(tmp_path: Path, *, is_looked_at: bool) -> None:
+    """The model's name is nobody's lane while the pod is known; what we asked ourselves wins."""
+    watcher = 'job="lanewatch",instance="w:1",pod="w-1"'
+    pod = f'lanewatch_lane_pod_info{{{watcher},pool="gpu-llm",lane_namespace="vllm",lane="lane-a",owner_pod="a-1"}}'
+    ours = {"series": f'lanewatch_engine_requests_waiting{{{watcher},lane="lane-a"}}', "values": "9x20"}
+    series = [
+        *_series("backends/vllm-0.33.0.prom", namespace="vllm", pod="a-1"),
+        {"series": pod, "values": "1x20"},
+        *([ours] if is_looked_at else []),
+    ]
+    waiting = "lanewatch:lane_waiting:requests"
+    _check(tmp_path, series, {waiting: [(f'__name__="{waiting}", lane="lane-a"', 9.0 if is_looked_at else 3.0)]})
+
+
+def test_the_ranks_of_one_replica_do_not_add_up_and_replicas_do(tmp_path: Path) -> None:
+    """SGLang's scheduler of each rank repeats the numbers of its replica."""
+    labels = 'job="s",lane="lane-a",model_name="m"'
+    series = [
+        {
+            "series": f'sglang:num_queue_reqs{{{labels},instance="s:{replica}",tp_rank="{rank}"}}',
+            "values": "4x20",
+        }
+        for replica in (1, 2)
+        for rank in (0, 1)
+    ]
+    waiting = "lanewatch:lane_waiting:requests"
+    _check(tmp_path, series, {waiting: [(f'__name__="{waiting}", lane="lane-a"', 8.0)]})

@@ -9,11 +9,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from alerts.groups import GROUPS
-from alerts.live_check import Checked, Why, check, verdict
+from alerts.live_check import ONLY_WHEN_ILL, Checked, Why, check, verdict
 from alerts.rule import Alert, Group, Record
 from alerts.selectors import SOURCES, Selector, selectors
 from exporter.catalogue import GPU_UP, POOL_STATE
 from fakes.answering_prometheus import answering
+from fakes.expositions import GOLDEN, emitted
 from lanewatch import main
 
 _UP = str(GPU_UP)
@@ -61,13 +62,23 @@ def _run(url: str, *arguments: str, **variables: str) -> Result:
             "not_recorded_yet",
             id="the rules are not loaded",
         ),
-        pytest.param([], "vllm:num_requests_waiting > 1", "no_source", "source_not_scraped", id="nobody runs vLLM"),
+        pytest.param(
+            [], "vllm:num_requests_waiting > 1", "nothing_to_see", "source_not_scraped", id="nobody runs vLLM"
+        ),
     ],
 )
 def test_why_a_rule_sees_nothing(there: list[str], expr: str, state: str, why: Why) -> None:
     """Each reason has another remedy."""
     (found,) = _checked(_Has(*there), _alert(expr))
     assert (found.state, set(found.found.values())) == (state, {why})
+
+
+def test_what_shows_only_when_something_is_wrong_is_not_missed() -> None:
+    """No such series is on the page of the well reference node, and each is on another."""
+    reference = tuple(path for path in GOLDEN if path.stem == "reference-node")
+    assert (ONLY_WHEN_ILL & emitted(reference).keys(), ONLY_WHEN_ILL - emitted(GOLDEN).keys()) == (set(), set())
+    (found,) = _checked(_Has(_UP), _alert(f"{_UP} == 0 and on (node) {min(ONLY_WHEN_ILL)}"))
+    assert (found.state, verdict([found])) == ("ok", "pass")
 
 
 def test_a_rule_that_sees_a_part_is_a_warning_and_what_is_not_scraped_costs_nothing() -> None:
