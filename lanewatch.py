@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _USAGE_ERROR: Final = 2
 _ADDRESS: Final = "0.0.0.0:19840"
 _EXPORTER: Final = "http://127.0.0.1:19840"
+_PROMETHEUS_TOKEN: Final = "LANEWATCH_PROMETHEUS_TOKEN"  # noqa: S105  # the name of a variable, no token
 _DEMO: Final = """\
 Lanewatch demo, scenario {scenario}. Everything below is simulated: no card, no cluster, no model.
 
@@ -143,6 +144,40 @@ def reference() -> None:
     from exporter import config_reference  # noqa: PLC0415
 
     click.echo(config_reference.reference(), nl=False)
+
+
+@main.group("rules")
+def rules_group() -> None:
+    """Look after the rules where they run."""
+
+
+@rules_group.command("check")
+@click.option("--prometheus", "url", required=True, metavar="URL", help="A Prometheus, or what answers as one.")
+@click.option("--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.option(
+    "--token-file", default="", metavar="FILE", help=f"File with a bearer token; else ${_PROMETHEUS_TOKEN}, if set."
+)
+def check_rules(url: str, output: str, token_file: str) -> None:
+    """Say which rule selects nothing on a live server, and why; exit 0 pass, 10 warn, 20 an alert is blind."""
+    import asyncio  # noqa: PLC0415
+    import json  # noqa: PLC0415
+
+    from alerts import live_check  # noqa: PLC0415
+    from alerts.live_prometheus import LiveError  # noqa: PLC0415
+    from exporter.config_path import Gateway  # noqa: PLC0415
+    from probes.secret import read_key  # noqa: PLC0415
+
+    try:
+        token = read_key(Gateway(url=url, key_file=token_file, key_variable=_PROMETHEUS_TOKEN))
+        checked = asyncio.run(live_check.check_at(url, token.reveal))
+    except ConfigError as error:
+        _exit_with(error)
+    except LiveError as error:
+        click.echo(f"lanewatch: {url}: {error}", err=True)
+        raise SystemExit(20) from error
+    is_json = output == "json"
+    click.echo(json.dumps(live_check.as_data(checked), indent=2) if is_json else live_check.as_text(checked))
+    raise SystemExit(live_check.EXIT_CODES[live_check.verdict(checked)])
 
 
 @main.command()
