@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
+from alerts.rules_command import rules
 from exporter.errors import ConfigError, ListenError
 from exporter.sources.simulated_scenarios import SCENARIOS
 from exporter.version import VERSION
@@ -41,6 +42,9 @@ _log = logging.getLogger("lanewatch")
 @click.version_option(VERSION, prog_name="lanewatch")
 def main() -> None:
     """Tell which layer failed: card, driver, allocation, lane, server, gateway or alias."""
+
+
+main.add_command(rules)
 
 
 def _split_address(_context: click.Context, _option: click.Parameter, value: str) -> tuple[str, int]:
