@@ -8,19 +8,22 @@ from typing import Final
 
 from alerts.promql import indent
 from alerts.rule import Group, Record
-from exporter.catalogue import ALIAS_INFO, GPU_OWNER_INFO, GPU_UP, LANE_INFO, LANE_POD_INFO
+from exporter.catalogue import ALIAS_INFO, GPU_OWNER_INFO, GPU_UP, LANE_INFO, LANE_POD_INFO, NODE_BASELINE
 
 LANE_POOL: Final = "lanewatch:lane_pool:info"
 POD_POOL: Final = "lanewatch:pod_pool:info"
 ALIAS_POOL: Final = "lanewatch:alias_pool:info"
 GPU_POOL: Final = "lanewatch:gpu_pool:info"
+NODE_POOL: Final = "lanewatch:node_pool:info"
 
+_MISSED_SCRAPE: Final = "2m"  # as in `latest`: an alert that lost its pool for one evaluation would be another one
 _KEPT: Final = "10m"  # each evaluation says it anew; the rest bridges a Prometheus that restarts
 
 # What is joined must be there once; `by` names all that it is known by, whoever scrapes it.
 _LANE: Final = "cluster, lane"
 _ALIAS: Final = "cluster, alias"
 _CARD: Final = "cluster, node, gpu_uuid"
+_NODE: Final = "cluster, node"
 _POD: Final = "cluster, owner_namespace, owner_pod"
 
 
@@ -39,6 +42,11 @@ def in_pool_of_card(expr: str) -> str:
     return _placed(expr, GPU_POOL, _CARD)
 
 
+def in_pool_of_node(expr: str) -> str:
+    """Return `expr`, whose series have `node`, with the pool whose lanes run there as a label, if it is one."""
+    return _placed(expr, NODE_POOL, _NODE)
+
+
 def _placed(expr: str, pools: str, by: str) -> str:
     inner = indent(expr)
     return f"(\n{inner}\n) * on ({by}) group_left (pool) {pools}\nor\n(\n{inner}\n) unless on ({by}) {pools}"
@@ -50,12 +58,18 @@ def _one_pool(found: str, by: str) -> str:
     return f"{pools}\nunless on ({by}) (\n  count by ({by}) (\n{indent(pools, 4)}\n  ) > 1\n)"
 
 
+def _recent(selector: str) -> str:
+    return f"last_over_time({selector}[{_MISSED_SCRAPE}])"
+
+
 def _kept(now: Record, name: str, by: str, while_: str) -> Record:
-    before = f"last_over_time({name}[{_KEPT}])\n  and on ({by}) {while_}\n  unless on ({by}) {now.name}"
+    before = f"last_over_time({name}[{_KEPT}])\n  and on ({by}) {_recent(while_)}\n  unless on ({by}) {now.name}"
     return Record(name=name, expr=f"{now.name}\nor\n(\n  {before}\n)", labels=now.labels)
 
 
-_POD_OF_LANE: Final = f'label_replace({LANE_POD_INFO}, "owner_namespace", "$1", "lane_namespace", "(.*)")'
+_POD_OF_LANE: Final = (
+    f'label_replace({_recent(LANE_POD_INFO.where())}, "owner_namespace", "$1", "lane_namespace", "(.*)")'
+)
 
 _ALIAS_NOW: Final = Record(
     name="lanewatch:alias_pool_now:info",
@@ -70,11 +84,17 @@ _GPU_NOW: Final = Record(
     ),
     labels=("node", "gpu_uuid", "pool"),
 )
+# By its pods, not its cards: those are unknown once the agent is gone with the node.
+_NODE_NOW: Final = Record(
+    name="lanewatch:node_pool_now:info",
+    expr=_one_pool(_recent(LANE_POD_INFO.where(node="~.+")), _NODE),
+    labels=("node", "pool"),
+)
 
 GROUP: Final = Group(
     name="lanewatch-places",
     rules=(
-        Record(name=LANE_POOL, expr=_one_pool(str(LANE_INFO), _LANE), labels=("lane", "pool")),
+        Record(name=LANE_POOL, expr=_one_pool(_recent(LANE_INFO.where()), _LANE), labels=("lane", "pool")),
         Record(
             name=POD_POOL,
             expr=_one_pool(_POD_OF_LANE, _POD),
@@ -82,7 +102,9 @@ GROUP: Final = Group(
         ),
         _ALIAS_NOW,
         _GPU_NOW,
+        _NODE_NOW,
         _kept(_ALIAS_NOW, ALIAS_POOL, _ALIAS, str(ALIAS_INFO)),
         _kept(_GPU_NOW, GPU_POOL, _CARD, str(GPU_UP)),
+        _kept(_NODE_NOW, NODE_POOL, _NODE, str(NODE_BASELINE)),
     ),
 )
