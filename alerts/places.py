@@ -8,13 +8,12 @@ from typing import Final
 
 from alerts.promql import indent
 from alerts.rule import Group, Record
-from exporter.catalogue import ALIAS_INFO, GPU_OWNER_INFO, GPU_UP, LANE_INFO, LANE_POD_INFO, NODE_BASELINE
+from exporter.catalogue import ALIAS_INFO, GPU_OWNER_INFO, GPU_UP, LANE_INFO, LANE_POD_INFO
 
 LANE_POOL: Final = "lanewatch:lane_pool:info"
 POD_POOL: Final = "lanewatch:pod_pool:info"
 ALIAS_POOL: Final = "lanewatch:alias_pool:info"
 GPU_POOL: Final = "lanewatch:gpu_pool:info"
-NODE_POOL: Final = "lanewatch:node_pool:info"
 
 _MISSED_SCRAPE: Final = "2m"  # as in `latest`: an alert that lost its pool for one evaluation would be another one
 _KEPT: Final = "10m"  # each evaluation says it anew; the rest bridges a Prometheus that restarts
@@ -23,7 +22,6 @@ _KEPT: Final = "10m"  # each evaluation says it anew; the rest bridges a Prometh
 _LANE: Final = "cluster, lane"
 _ALIAS: Final = "cluster, alias"
 _CARD: Final = "cluster, node, gpu_uuid"
-_NODE: Final = "cluster, node"
 _POD: Final = "cluster, owner_namespace, owner_pod"
 
 
@@ -40,11 +38,6 @@ def in_pool_of_lane(expr: str) -> str:
 def in_pool_of_card(expr: str) -> str:
     """Return `expr`, whose series have `node` and `gpu_uuid`, with the card's pool as a label where it is known."""
     return _placed(expr, GPU_POOL, _CARD)
-
-
-def in_pool_of_node(expr: str) -> str:
-    """Return `expr`, whose series have `node`, with the pool whose lanes run there as a label, if it is one."""
-    return _placed(expr, NODE_POOL, _NODE)
 
 
 def _placed(expr: str, pools: str, by: str) -> str:
@@ -84,12 +77,6 @@ _GPU_NOW: Final = Record(
     ),
     labels=("node", "gpu_uuid", "pool"),
 )
-# By its pods, not its cards: those are unknown once the agent is gone with the node.
-_NODE_NOW: Final = Record(
-    name="lanewatch:node_pool_now:info",
-    expr=_one_pool(_recent(LANE_POD_INFO.where(node="~.+")), _NODE),
-    labels=("node", "pool"),
-)
 
 GROUP: Final = Group(
     name="lanewatch-places",
@@ -102,9 +89,7 @@ GROUP: Final = Group(
         ),
         _ALIAS_NOW,
         _GPU_NOW,
-        _NODE_NOW,
         _kept(_ALIAS_NOW, ALIAS_POOL, _ALIAS, str(ALIAS_INFO)),
         _kept(_GPU_NOW, GPU_POOL, _CARD, str(GPU_UP)),
-        _kept(_NODE_NOW, NODE_POOL, _NODE, str(NODE_BASELINE)),
     ),
 )
