@@ -187,9 +187,14 @@ def _read_or_exit(path: str | None) -> "Config":
     from exporter.config import read_config  # noqa: PLC0415
 
     try:
-        return read_config(path)
+        config = read_config(path)
+        if config.aliases:
+            from alerts.objectives import refuse_silent_objectives  # noqa: PLC0415
+
+            refuse_silent_objectives(config, path or "")
     except ConfigError as error:
         _exit_with(error)
+    return config
 
 
 def _exit_with(error: ConfigError) -> NoReturn:

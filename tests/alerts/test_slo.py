@@ -33,13 +33,13 @@ def test_a_long_window_is_twelve_short_ones(tier: Tier) -> None:
     [
         pytest.param(
             0.93,
-            "Expected an objective > 0.9306, found 0.93: the page for a burn rate of 14.4 over 1h can never fire, "
+            "expected an objective > 0.9306, found 0.93: the alert for a burn rate of 14.4 over 1h could never fire, "
             "it needs 101% bad probes",
             id="one hour's page is out of reach",
         ),
         pytest.param(
             0.5,
-            "Expected an objective > 0.9306, found 0.5: the page for a burn rate of 14.4 over 1h can never fire, "
+            "expected an objective > 0.9306, found 0.5: the alert for a burn rate of 14.4 over 1h could never fire, "
             "it needs 720% bad probes",
             id="nearly all tiers are out of reach",
         ),
