@@ -2,7 +2,19 @@
 
 from typing import Final
 
-from alerts import availability, budget, budget_sums, burns, card, explained, heartbeat, invariant, places, sources, vram
+from alerts import (
+    availability,
+    budget,
+    budget_sums,
+    burns,
+    card,
+    explained,
+    heartbeat,
+    invariant,
+    places,
+    sources,
+    vram,
+)
 from alerts.rule import Alert, Group
 
 GROUPS: Final[tuple[Group, ...]] = (

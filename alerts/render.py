@@ -49,7 +49,7 @@ def render(runbooks: str = RUNBOOKS) -> dict[str, str]:
 def render_as(form: str, runbooks: str = RUNBOOKS, *, labels: Mapping[str, str] = _NO_LABELS) -> dict[str, str]:
     """Return the text of each file of this form by its name; every alert, and no recorded series, gets `labels`."""
     groups = [_group(group, runbooks, labels) for group in sorted(GROUPS, key=lambda group: group.name)]
-    return {name: written(document) for name, document in FORMS[form](groups).items()}
+    return {name: written(document) for name, document in sorted(FORMS[form](groups).items())}
 
 
 def written(document: object) -> str:

@@ -221,11 +221,11 @@ def _by_what_explains() -> Iterator[Inhibition]:
     yield _silences((_is(EXPLAINS, BY_LAYER_BELOW), _has("alias")), alias, ("cluster", "alias"))
     switch = (_is(EXPLAINS, BY_SWITCH), _has("pool"))
     yield _silences(switch, (_is("layer", "lane", "server"), _ANY, _EXPLAINS_NOTHING), _OF_A_POOL)
-    yield _silences(switch, (Matcher("alertname", "=~", SPENT),), ("cluster", "pool"))
+    yield _silences(switch, (Matcher("alertname", "=~", SPENT), _EXPLAINS_NOTHING), ("cluster", "pool"))
     cordon = (_is(EXPLAINS, BY_CORDON), _has("node"))
     machine = (_is("layer", "node", "driver"), _ANY, _EXPLAINS_NOTHING)
     yield _silences(cordon, machine, ("cluster", "node"))
-    on_it = (_is("layer", "card", "allocation", "exporter"), _BELOW_A_PAGE)
+    on_it = (_is("layer", "card", "allocation", "exporter"), _BELOW_A_PAGE, _EXPLAINS_NOTHING)
     yield _silences(cordon, on_it, ("cluster", "node"))
 
 

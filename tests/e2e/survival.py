@@ -85,9 +85,7 @@ def plain(alert: str) -> Plain:
     """Return the plain case of the alert."""
     document = _document(alert)
     test = document["tests"][0]
-    firing = next((one for one in test.get("alert_rule_test", ()) if _fires(one, alert)), None)
-    if firing is None:
-        raise ValueError(f"{alert}: expected that its first promtool test has exp_alerts, found none")
+    firing = next(one for one in test["alert_rule_test"] if _fires(one, alert))
     interval, fires = seconds(test["interval"]), seconds(firing["eval_time"])
     given = [_read(one) for one in test["input_series"]]
     return Plain(
@@ -99,6 +97,13 @@ def plain(alert: str) -> Plain:
         rules=tuple(PROMTOOL.joinpath(path).resolve() for path in document["rule_files"]),
         series=tuple(replace(one, values=_goes_on(one.values, fires // interval)) for one in given),
     )
+
+
+def is_shown(alert: str) -> bool:
+    """Whether there is a first test that shows the alert firing."""
+    if not (PROMTOOL / f"{alert}.yaml").is_file():
+        return False
+    return any(_fires(one, alert) for one in _document(alert)["tests"][0].get("alert_rule_test", ()))
 
 
 def _document(alert: str) -> Any:  # noqa: ANN401  # YAML
