@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from alerts.places import in_pool_of_card
 from alerts.promql import indent, latest, tell
 from alerts.rule import Alert, Group
 from exporter.catalogue import GPU_OWNER_INFO, GPU_UNAVAILABLE, GPU_UP, GPU_XID_ERRORS, GPU_XID_LAST
@@ -28,7 +29,7 @@ GROUP: Final = Group(
         Alert(
             name="LanewatchGpuUnavailable",
             # A join by `and` takes several reasons without an error; a card without any reason pages all the same.
-            expr=f"(\n{indent(_WHY)}\n  and {_CARD}\n{indent(_LOST)}\n)\nor {_CARD}\n{_LOST}",
+            expr=in_pool_of_card(f"(\n{indent(_WHY)}\n  and {_CARD}\n{indent(_LOST)}\n)\nor {_CARD}\n{_LOST}"),
             for_="1m",
             severity="page",
             layer="card",
@@ -41,7 +42,7 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchGpuXid",
-            expr=f"{_ROSE}\nor\n(\n{indent(_SEEN)}\n)",
+            expr=in_pool_of_card(f"{_ROSE}\nor\n(\n{indent(_SEEN)}\n)"),
             severity="page",
             layer="card",
             action=None,  # the series says it

@@ -58,9 +58,10 @@ Along the layers, {chain}: while a page of a lower layer fires, what is above it
 follows. What is of a node, a card or a lane ties them as well. In a pool of several units one that is dead explains
 nothing of the others, so an alias is silenced by a page of node, driver, card or allocation only where its own verdict
 names that layer (LanewatchAliasExplained). A gateway that is down silences the aliases. Of one alias, down silences the
-burn rates, and a fast one silences a slow one. A planned switch silences its lanes, their servers and the burn rates; a
-cordoned node silences pages about node and driver, and tickets about what is on it. An exporter that is gone silences
-nothing, and nothing silences a page about a card but its node, its driver or the operator.
+burn rates, and a fast one silences a slow one. A planned switch silences its lanes and their servers. What an outage
+that was paged for, or a switch, spent of a budget is no page of its own once it is over
+(LanewatchAliasSpendExplained). A cordoned node silences pages about node and driver, and tickets about what is on it.
+An exporter that is gone silences nothing, and nothing silences a page about a card but its node, its driver or the operator.
 
 The rules, each with both sides; no alert matches both sides of one, and each source has the label that ties it to what
 it silences, for Alertmanager takes a label that is missing on both sides as equal.

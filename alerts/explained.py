@@ -6,13 +6,14 @@ from typing import Final
 from alerts.places import ALIAS_POOL
 from alerts.promql import PLACE, WATCHER_PLACE, indent, latest
 from alerts.rule import Alert, Group, Layer
-from exporter.catalogue import ALIAS_ROOT_CAUSE, NODE_BASELINE, POOL_STATE
+from exporter.catalogue import ALIAS_INFO, ALIAS_ROOT_CAUSE, NODE_BASELINE, POOL_STATE
 
 # The label by which the routes know them, and its values.
 EXPLAINS: Final = "explains"
 BY_SWITCH: Final = "switch"
 BY_CORDON: Final = "cordon"
 BY_LAYER_BELOW: Final = "alias"
+BY_OUTAGE: Final = "outage"
 
 # A dead card in a pool of many must not hide what users feel: an alias is explained by a page of the layer that its own
 # verdict names. What the verdict calls each layer is on the right.
@@ -22,6 +23,9 @@ _CAUSE_OF: Final[Mapping[Layer, str]] = {
     "card": "device",
     "allocation": "allocation",
 }
+# A fast burn rate looks back for 5 minutes, and its probes may be 5 minutes apart: what an outage or a switch spent is
+# seen for as long after its end, and would page when all is well again.
+_SEEN_AFTER: Final = "10m"
 
 
 def _explained(layer: Layer, cause: str) -> str:
@@ -29,6 +33,20 @@ def _explained(layer: Layer, cause: str) -> str:
     page = f'ALERTS{{alertstate="firing",layer="{layer}",severity="critical"}}'
     return f"{ALIAS_POOL}\nand on (cluster, pool)\n{page}\nand on (cluster, alias)\n(\n{indent(verdict)}\n)"
 
+
+def _lately(matchers: str) -> str:
+    return f'last_over_time(ALERTS{{alertstate="firing",{matchers}}}[{_SEEN_AFTER}])'
+
+
+_OUTAGE: Final = _lately('layer!~"alias|exporter|gateway",severity="critical",alertname!~".+Burns.+"')
+_GATEWAY: Final = _lately('alias="",layer="gateway",severity="critical"')
+_ALIASES: Final = latest(ALIAS_INFO.where(), (*WATCHER_PLACE, "kind", "lane"))
+_SPENT: Final = (
+    (ALIAS_POOL, "cluster, pool", _OUTAGE),
+    (ALIAS_POOL, "cluster, pool", _lately('alertname="LanewatchPoolSwitching"')),
+    (_ALIASES, "cluster, alias", _lately('alertname="LanewatchAliasDown"')),
+    (_ALIASES, "cluster", _GATEWAY),
+)
 
 GROUP: Final = Group(
     name="lanewatch-explained",
@@ -71,6 +89,21 @@ GROUP: Final = Group(
             description=(
                 "The verdict about alias {{ $labels.alias }} names a layer of pool {{ $labels.pool }} that is paged "
                 "for. The alias' own alerts wait until that one ends."
+            ),
+        ),
+        Alert(
+            name="LanewatchAliasSpendExplained",
+            expr="\nor on (cluster, alias)\n".join(
+                f"(\n{indent(who)}\n  and on ({by})\n  {what}\n)" for who, by, what in _SPENT
+            ),
+            severity="info",
+            layer="alias",
+            action="none",
+            labels={EXPLAINS: BY_OUTAGE},
+            summary="What an alias spent of its budget has been paged for, or was planned",
+            description=(
+                "An outage or a switch of the last 10 minutes explains how fast alias {{ $labels.alias }} spends its "
+                "error budget. Its fast burn rates wait until they have not got that in view any more."
             ),
         ),
     ),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Final
 
-from alerts.explained import BY_CORDON, BY_LAYER_BELOW, BY_SWITCH, EXPLAINS
+from alerts.explained import BY_CORDON, BY_LAYER_BELOW, BY_OUTAGE, BY_SWITCH, EXPLAINS
 from alerts.render import BURN_IN
 from alerts.rule import SEVERITY_LABEL, Layer, Severity
 
@@ -182,8 +182,8 @@ RANKS: Final = (
     ("LanewatchAliasDown", f"{_FAST}|{_SLOWLY}", ("cluster", "alias")),
     (_FAST, _SLOWLY, ("cluster", "alias", "slo")),
 )
-# What a switch spends of the budget is planned. Whether it is down says LanewatchAliasDown itself, which knows why.
-SPENT: Final = "Lanewatch.+Burns(Fast|Slowly)"
+# Whether an alias is down during a switch says LanewatchAliasDown itself, which knows why; what is spent is planned.
+SPENT: Final = "Lanewatch.+BurnsFast"
 
 
 def inhibitions() -> tuple[Inhibition, ...]:
@@ -221,7 +221,8 @@ def _by_what_explains() -> Iterator[Inhibition]:
     yield _silences((_is(EXPLAINS, BY_LAYER_BELOW), _has("alias")), alias, ("cluster", "alias"))
     switch = (_is(EXPLAINS, BY_SWITCH), _has("pool"))
     yield _silences(switch, (_is("layer", "lane", "server"), _ANY, _EXPLAINS_NOTHING), _OF_A_POOL)
-    yield _silences(switch, (Matcher("alertname", "=~", SPENT), _EXPLAINS_NOTHING), ("cluster", "pool"))
+    outage = (_is(EXPLAINS, BY_OUTAGE), _has("alias"))
+    yield _silences(outage, (Matcher("alertname", "=~", SPENT), _EXPLAINS_NOTHING), ("cluster", "alias"))
     cordon = (_is(EXPLAINS, BY_CORDON), _has("node"))
     machine = (_is("layer", "node", "driver"), _ANY, _EXPLAINS_NOTHING)
     yield _silences(cordon, machine, ("cluster", "node"))

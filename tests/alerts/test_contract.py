@@ -21,7 +21,7 @@ _RECORDED = {record.name: record.labels for group in GROUPS for record in group.
 _KNOWN: Mapping[str, frozenset[str]] = {
     **{str(metric): frozenset(metric.labels) | _TARGET_LABELS for metric in METRICS},
     **{name: frozenset(labels) | _TARGET_LABELS for name, labels in _RECORDED.items()},
-    "ALERTS": frozenset({"alertname", "alertstate", "severity", "layer", "action", "pool"}) | _TARGET_LABELS,
+    "ALERTS": frozenset({"alertname", "alertstate", "severity", "layer", "action", "pool", "alias"}) | _TARGET_LABELS,
 }
 _DURATIONS = {"$__rate_interval": "5m", "$__range": "1h"}
 _IN_A_TEMPLATE = re.compile(r"printf `([^`]*)`")

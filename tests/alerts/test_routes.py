@@ -50,7 +50,7 @@ def _every_shape() -> Iterator[dict[str, str]]:
     """Yield every combination of what the rules ask about, with all ties there."""
     ties = {"pool": "p", "unit": "u", "node": "n", "gpu_uuid": "g", "lane": "l", "slo": "availability"}
     names = [*_NAMES, "LanewatchOther"]
-    explains = ["", "switch", "cordon", "alias"]
+    explains = ["", "switch", "cordon", "alias", "outage"]
     shapes = itertools.product(names, SEVERITY_LABEL.values(), get_args(Layer), explains, ["", "a"])
     for name, severity, layer, explained, alias in shapes:
         labels = {"alertname": name, "severity": severity, "layer": layer, EXPLAINS: explained, "alias": alias}

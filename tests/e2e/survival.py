@@ -214,7 +214,6 @@ EXCEPTIONS: Final[Mapping[tuple[str, str], str]] = {
 
 # Which other pages the plain case of an alert brings about, because both are true; routes make them one notification.
 OTHER_PAGES: Final[Mapping[str, frozenset[str]]] = {
-    "LanewatchAliasExplained": frozenset({"LanewatchGpuUnavailable"}),
     "LanewatchAliasBudgetBurnsFast": frozenset({"LanewatchAliasDown"}),
     "LanewatchAliasBudgetBurnsSlowly": frozenset({"LanewatchAliasBudgetBurnsFast"}),
 }
@@ -272,7 +271,8 @@ def _firing(one: Plain, time: int) -> dict[str, Any]:
 
 
 def _no_other_page(one: Plain, time: int) -> dict[str, Any]:
-    stated = "|".join(sorted({one.alert, *OTHER_PAGES.get(one.alert, ())}))
+    handed_in = {series.labels["alertname"] for series in one.series if not series.is_scraped}
+    stated = "|".join(sorted({one.alert, *handed_in, *OTHER_PAGES.get(one.alert, ())}))
     pages = f'ALERTS{{alertstate="firing",severity="critical",alertname!~"{stated}"}}'
     return {"expr": f"count by (alertname) ({pages})", "eval_time": f"{time}s", "exp_samples": []}
 

@@ -38,6 +38,7 @@ def _named(name: str, severity: str, **labels: str) -> Labels:
 _SWITCH: Final = _info("lane", explains="switch", pool="p")
 _CORDON: Final = _info("node", explains="cordon", node="n")
 _EXPLAINED: Final = _info("alias", explains="alias", alias="fast", pool="p")
+_SPENT: Final = _info("alias", explains="outage", alias="fast")
 _DOWN: Final = _named("AliasDown", "critical", alias="fast", pool="p")
 _FAST: Final = _named("AliasBudgetBurnsFast", "critical", alias="fast", pool="p", slo="availability")
 _SLOWLY: Final = _named("AliasBudgetBurnsSlowly", "warning", alias="fast", pool="p", slo="availability")
@@ -62,7 +63,7 @@ _SILENT: Final[Mapping[str, tuple[Labels, Labels]]] = {
     "a fast and a slow one of one objective": (_FAST, _SLOWLY),
     "a switch and a lane's page": (_SWITCH, _page("lane", pool="p")),
     "a switch and a server's ticket": (_SWITCH, _ticket("server", pool="p")),
-    "a switch and a burn rate": (_SWITCH, _FAST),
+    "what was spent in an outage": (_SPENT, _FAST),
     "a cordon and a node's page": (_CORDON, _page("node", node="n")),
     "a cordon and a driver's page": (_CORDON, _page("driver", node="n")),
     "a cordon and a card's ticket": (_CORDON, _ticket("card", node="n")),
@@ -95,6 +96,8 @@ _TOLD: Final[Mapping[str, tuple[Labels, Labels]]] = {
     "down of another alias": (_DOWN | {"alias": "chat"}, _FAST),
     "a fast burn rate of another objective": (_FAST | {"slo": "first_token"}, _SLOWLY),
     "a slow one hides no fast one": (_SLOWLY, _FAST),
+    "what was spent in an outage, and a slow burn rate": (_SPENT, _SLOWLY),
+    "what was spent in an outage, and a new one": (_SPENT, _DOWN),
     "a switch and an alias that is down": (_SWITCH, _DOWN),
     "a switch and a card's page": (_SWITCH, _page("card", pool="p")),
     "a switch of another pool": (_SWITCH | {"pool": "other"}, _page("lane", pool="p")),
