@@ -61,7 +61,7 @@ names that layer (LanewatchAliasExplained). A gateway that is down silences the 
 burn rates, and a fast one silences a slow one. A planned switch silences its lanes and their servers. What an outage
 that was paged for, or a switch, spent of a budget is no page of its own once it is over
 (LanewatchAliasSpendExplained). A cordoned node silences pages about node and driver, and tickets about what is on it.
-An exporter that is gone silences nothing, and nothing silences a page about a card but its node, its driver or the operator.
+An exporter that is gone silences nothing, and nothing but its node or its driver silences a page about a card.
 
 The rules, each with both sides; no alert matches both sides of one, and each source has the label that ties it to what
 it silences, for Alertmanager takes a label that is missing on both sides as equal.

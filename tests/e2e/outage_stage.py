@@ -55,7 +55,7 @@ class Played:
         outcome = self.outage.outcome if is_ill else "ok"
         bad = self.bad.get(alias, 0)
         state.set(c.ALIAS_INFO, 1, alias=alias, kind="chat", lane=state.lane)
-        state.set(c.PROBEINTERVAL, INTERVAL, alias=alias)
+        state.set(c.PROBE_INTERVAL, INTERVAL, alias=alias)
         state.set(c.PROBE_LAST_TURN, now, alias=alias)
         state.set(c.PROBE_LAST_ATTEMPT, now, alias=alias)
         state.set(c.PROBE_CONSECUTIVE_FAILURES, self.row.get(alias, 0), alias=alias)
