@@ -132,7 +132,6 @@ def _card_lost(state: State) -> None:
     card = state.card
     state.set(c.GPU_UP, 0, **card)
     state.set(c.GPU_UNAVAILABLE, 1, **card, reason="lost")
-    state.set(c.GPU_XID_ERRORS, 1, **card, xid="79", **{"class": "hardware"}, action="reboot_node")
     state.choose(c.BACKEND_STATE, "down", _BACKEND_STATES, lane=state.lane)
 
 
