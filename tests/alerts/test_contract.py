@@ -20,6 +20,12 @@ _DROPPED = _TARGET_LABELS | {"node"}  # where a watcher runs says nothing, if it
 _RECORDED = {record.name: record.labels for group in GROUPS for record in group.records}
 _KNOWN: Mapping[str, frozenset[str]] = {
     **{str(metric): frozenset(metric.labels) | _TARGET_LABELS for metric in METRICS},
+    **{
+        f"{metric}{part}": frozenset(metric.labels) | _TARGET_LABELS | {"le"}
+        for metric in METRICS
+        for part in ("_bucket", "_count", "_sum")
+        if metric.kind == "histogram"
+    },
     **{name: frozenset(labels) | _TARGET_LABELS for name, labels in _RECORDED.items()},
     "ALERTS": frozenset({"alertname", "alertstate", "severity", "layer", "action", "pool", "alias"}) | _TARGET_LABELS,
 }
