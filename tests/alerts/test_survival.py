@@ -1,8 +1,10 @@
 """What holds for every alert, whoever wrote it: a lost target, a restart, a second scraper, and nothing to watch."""
 
+import os
 import re
 import subprocess
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 from xml.etree import ElementTree as ET
@@ -51,12 +53,17 @@ _NO_CARD: Final = (
 
 
 def _run(documents: Mapping[str, Any], directory: Path) -> dict[str, str]:
-    """Return by the name of the test what promtool says of those that fail."""
-    paths = [directory / name for name in documents]
-    for path in paths:
-        path.write_text(yaml.safe_dump(documents[path.name], sort_keys=False), encoding="utf-8")
-    report = directory / "report.xml"
-    line = [tool("promtool"), "test", "rules", f"--junit={report}", *paths]
+    """Return by the name of the test what promtool says of those that fail; a file is one process, several at once."""
+    for name, document in documents.items():
+        directory.joinpath(name).write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        found = pool.map(_failed_of, [directory / name for name in documents])
+        return {name: text for one in found for name, text in one.items()}
+
+
+def _failed_of(path: Path) -> dict[str, str]:
+    report = path.with_suffix(".xml")
+    line = [tool("promtool"), "test", "rules", f"--junit={report}", path]
     done = subprocess.run(line, capture_output=True, text=True, check=False)
     assert report.is_file(), done.stdout + done.stderr
     return {
@@ -74,7 +81,7 @@ def failed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Return by derived case every alert that fires in it, with its words."""
+    """Return every alert that fires while things come and go, with its words, by derived case."""
     claims = {name: telling(document) for name, document in derived(_SHOWN).items()}
     return _run(claims, tmp_path_factory.mktemp("told"))
 

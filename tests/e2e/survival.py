@@ -282,8 +282,8 @@ def _braced(labels: Mapping[str, str]) -> str:
 
 
 def telling(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the same cases, each claiming that nothing fires: promtool's complaint then shows every rendered text."""
-    return {**document, "tests": [_claiming_nothing(test) for test in document["tests"]]}
+    """Return the last two cases, each claiming that nothing fires: promtool's complaint then shows every text."""
+    return {**document, "tests": [_claiming_nothing(test) for test in document["tests"][-2:]]}
 
 
 def _claiming_nothing(test: Mapping[str, Any]) -> dict[str, Any]:
