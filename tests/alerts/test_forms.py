@@ -92,6 +92,13 @@ def test_promtool_accepts_what_each_form_holds(form: str, labels: Mapping[str, s
     for name, text in render_as(form, labels=labels).items():
         written = yaml.safe_dump({"groups": _groups(yaml.safe_load(text))})
         tmp_path.joinpath(name).write_text(written, encoding="utf-8")
-    check = [tool("promtool"), "check", "rules", "--lint=all", "--lint-fatal", *sorted(tmp_path.iterdir())]
+    check: list[str | Path] = [
+        tool("promtool"),
+        "check",
+        "rules",
+        "--lint=all",
+        "--lint-fatal",
+        *sorted(tmp_path.iterdir()),
+    ]
     done = subprocess.run(check, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -38,7 +38,7 @@ _EACH_ALERT = pytest.mark.parametrize("alert", [pytest.param(alert, id=alert.nam
 _UNRENDERED: Final = re.compile(r"<no value>|<error[^\"]*")
 
 # An exporter on a machine that has neither a card nor a cluster: what it says, and nothing of it is a failure.
-_NO_CARD: Final = (
+_NO_CARD: Final[tuple[tuple[str, dict[str, str], str], ...]] = (
     (str(c.BUILD_INFO), {"role": "all", "version": "1", "simulated": "false"}, "1x400"),
     (str(c.SOURCE_UP), {"source": "nvml"}, "0x400"),
     (str(c.SOURCE_UP), {"source": "kubelet"}, "0x400"),
@@ -63,7 +63,7 @@ def _run(documents: Mapping[str, Any], directory: Path) -> dict[str, str]:
 
 def _failed_of(path: Path) -> dict[str, str]:
     report = path.with_suffix(".xml")
-    line = [tool("promtool"), "test", "rules", f"--junit={report}", path]
+    line: list[str | Path] = [tool("promtool"), "test", "rules", f"--junit={report}", path]
     done = subprocess.run(line, capture_output=True, text=True, check=False)
     assert report.is_file(), done.stdout + done.stderr
     return {

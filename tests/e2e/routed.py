@@ -11,7 +11,7 @@ _MILLISECONDS: Final = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86
 _LEAST_WINDOW: Final = (
     15_000  # a busy machine scrapes late, and a window that bridges one missed scrape must do so here
 )
-_TIMES: Final = ("group_wait", "group_interval", "repeat_interval")
+_TIMES: Final[tuple[str, ...]] = ("group_wait", "group_interval", "repeat_interval")
 
 
 def lapse(text: str, factor: int, least: int = 1) -> str:

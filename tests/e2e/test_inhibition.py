@@ -129,7 +129,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[set[str]]:
     with Receiver().listening() as receiver, routing(routes(receiver.url, _FASTER), _folder(tmp_path_factory)) as url:
         _post(url, [_placed(name, source, "source") for name, (source, _) in _ROWS.items()])
         _post(url, [_placed(name, target, "target") for name, (_, target) in _ROWS.items()])
-        eventually(lambda: set(_TOLD) - _targets(receiver), set(), within=_SOON, what="told of no second alert")
+        untold: set[str] = set()
+        eventually(lambda: set(_TOLD) - _targets(receiver), untold, within=_SOON, what="told of no second alert")
         # the slowest route has had its time when one that came later is told by it
         last = {"cluster": "last", "row": "last", "side": "target"}
         _post(url, [_info("lane") | last])
