@@ -133,7 +133,11 @@ def config_group() -> None:
 @click.argument("file")
 def check(file: str) -> None:
     """Say whether FILE is valid; exit 2 and say what is wrong where it is not."""
+    from alerts.objectives import seldom_asked  # noqa: PLC0415
+
     config = _read_or_exit(file)
+    for note in seldom_asked(config):
+        click.echo(f"{file}: {note}")
     click.echo(f"{file}: valid: pools {len(config.pools)}, lanes {len(config.lanes)}, aliases {len(config.aliases)}")
 
 

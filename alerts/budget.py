@@ -30,7 +30,6 @@ _JUDGED: Final = f"{_known(_ANSWERS)} * ignoring (slo) {INTERVAL}"
 
 GROUP: Final = Group(
     name="lanewatch-budget",
-    interval="1m",
     rules=(
         Record(name=_DUE, expr=f"{_known(budget_sums.EVENTS)}\n+ ignoring (slo) group_left () {_GAP}"),
         Record(name=LEFT, expr=f"1 - {_known(budget_sums.BAD)} / ({BUDGET} * {_DUE} > 0)"),

@@ -1,6 +1,7 @@
 """What 30 days come to, at a price that a fleet can pay: slots of 10 minutes are added up, never the scrapes.
 
-Each slot is a third of what the last half hour saw. So each probe lies in three of them: an evaluation that is missed
+At a scrape each 30 s that is 4320 samples of a series instead of 86400, read each 10 minutes instead of each 30 s. Each
+slot is a third of what the last half hour saw. So each probe lies in three of them: an evaluation that is missed
 loses a third of it, and the share that `increase` guesses at the edge of a window evens out.
 """
 

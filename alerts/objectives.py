@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from alerts.slo import refuse_impossible_tiers
+from alerts.slo import TIERS, WINDOWS, refuse_impossible_tiers
 from exporter.config import Config
 from exporter.config_path import Alias
 from exporter.errors import ConfigError
@@ -19,6 +19,18 @@ def refuse_silent_objectives(config: Config, where: str) -> None:
                 refuse_impossible_tiers(objective)
             except ConfigError as error:
                 raise ConfigError(f"{where}: $.aliases[{number}].objectives.{slo}: {error}") from error
+
+
+def seldom_asked(config: Config) -> Iterator[str]:
+    """Yield what to know of aliases that are asked so seldom that an alert cannot fire; they are no mistake."""
+    for number, alias in enumerate(config.aliases):
+        for tier in TIERS:
+            due = WINDOWS[tier.long] / alias.interval_seconds
+            if due < tier.least_bad:
+                yield (
+                    f"$.aliases[{number}].interval_seconds: note: the alert for a burn rate of {tier.factor:g} over "
+                    f"{tier.long} cannot fire, it needs {tier.least_bad} bad probes, and {due:.3g} are due"
+                )
 
 
 def _promised(alias: Alias) -> Iterator[tuple[str, float]]:

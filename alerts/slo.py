@@ -93,8 +93,7 @@ def _increase(metric: Metric, window: str, drop: str = _PLACE) -> str:
 def _due(window: str) -> str:
     """Return the probes that counted plus the slots in which none was made; an attempt that was excluded is neither."""
     gap = f"clamp_min({WINDOWS[window]} / {INTERVAL} - {attempt_increase(window)}, 0)"
-    events = event_increase(window)
-    return f"{events} + ignoring (slo) group_left () {gap}\nor\n{events}"
+    return f"{event_increase(window)} + ignoring (slo) group_left () {gap}"
 
 
 def _records(window: str) -> tuple[Record, ...]:

@@ -34,3 +34,18 @@ def test_what_can_be_watched_is_accepted(objectives: str) -> None:
     """A share alone promises nothing, so no alert waits for it."""
     text = f"{{gateway: {{url: http://gw:4000}}, aliases: [{{name: fast, objectives: {objectives}}}]}}"
     refuse_silent_objectives(parse_config(text, "x"), "x")
+
+
+def test_who_is_asked_too_seldom_for_an_alert_is_told_so(tmp_path: Path) -> None:
+    """An hourly probe is no mistake, but the quickest tier never sees three of them in its hour."""
+    path = tmp_path / "hourly.yaml"
+    aliases = "aliases: [{name: fast, interval_seconds: 1200}, {name: rare, interval_seconds: 3600}]"
+    path.write_text(f"gateway: {{url: http://gw:4000}}\n{aliases}\n", encoding="utf-8")
+    line = [sys.executable, "-m", "lanewatch", "config", "check", str(path)]
+    done = subprocess.run(line, cwd=_ROOT, capture_output=True, text=True, check=False)
+    note = "note: the alert for a burn rate of 14.4 over 1h cannot fire, it needs 3 bad probes, and 1 are due"
+    expected = [
+        f"{path}: $.aliases[1].interval_seconds: {note}",
+        f"{path}: valid: pools 1, lanes 0, aliases 2",
+    ]
+    assert (done.returncode, done.stdout.splitlines()) == (0, expected)

@@ -8,7 +8,7 @@ from typing import Final
 BEGIN: Final = 1_767_225_600  # 2026-01-01, midnight
 SCRAPED_AT: Final = (15, 45)  # seconds of each minute
 _SLOS: Final = ("availability", "first_token", "inter_token", "total")
-_LATE: Final[Mapping[str, str]] = {"f": "first_token", "i": "inter_token", "t": "total"}
+LATE: Final[Mapping[str, str]] = {"f": "first_token", "i": "inter_token", "t": "total"}
 _OBJECTIVE: Final[Mapping[str, float]] = {"availability": 0.99} | dict.fromkeys(_SLOS[1:], 0.95)
 _OUTCOME: Final = {"x": "connect", "k": "skipped_busy"}
 
@@ -22,6 +22,7 @@ class History:
     minutes: str
     unscraped: range = range(0)
     is_switch: bool = False
+    is_alone: bool = True  # else another alias tells what is the exporter's
     scraped_at: tuple[int, ...] = SCRAPED_AT
     slos: tuple[str, ...] = _SLOS
 
@@ -30,7 +31,7 @@ class History:
 class _Exporter:
     """What one life of the exporter has counted; another begins at nothing."""
 
-    attempts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("ok", "connect", "skipped_busy"), 0))
+    attempts: dict[str, int]
     events: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_SLOS, 0))
     bad: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_SLOS, 0))
     failures: int = 0
@@ -47,7 +48,7 @@ class _Exporter:
         counted = ("availability",) if letter == "x" else _SLOS
         for slo in counted:
             self.events[slo] += 1
-        missed = "availability" if letter == "x" else _LATE.get(letter)
+        missed = "availability" if letter == "x" else LATE.get(letter)
         if missed:
             self.bad[missed] += 1
         self.failures = self.failures + 1 if letter == "x" else 0
@@ -56,10 +57,11 @@ class _Exporter:
 def text(history: History) -> Iterator[str]:
     """Yield the lines, series by series."""
     found: dict[str, list[str]] = defaultdict(list)
-    exporter = _Exporter()
+    outcomes = sorted({"ok", *(_OUTCOME[letter] for letter in set(history.minutes) & _OUTCOME.keys())})
+    exporter = _Exporter(dict.fromkeys(outcomes, 0))
     for minute, letter in enumerate(history.minutes):
         if letter == "_":
-            exporter = _Exporter()
+            exporter = _Exporter(dict.fromkeys(outcomes, 0))
             continue
         exporter.take(letter, BEGIN + 60 * minute)
         if minute not in history.unscraped:
@@ -74,7 +76,8 @@ def text(history: History) -> Iterator[str]:
 def _shown(history: History, exporter: _Exporter, letter: str) -> Iterator[tuple[str, float]]:
     place = f'job="lanewatch",instance="w:1",pod="w-1",cluster="{history.cluster}"'
     alias = f'{place},alias="{history.alias}"'
-    yield f'lanewatch_build_info{{{place},role="cluster",version="1",simulated="no"}}', 1
+    if history.is_alone:
+        yield f'lanewatch_build_info{{{place},role="cluster",version="1",simulated="no"}}', 1
     yield f"lanewatch_probe_interval_seconds{{{alias}}}", 60
     yield f"lanewatch_probe_consecutive_failures{{{alias}}}", exporter.failures
     yield f"lanewatch_probe_last_turn_timestamp_seconds{{{alias}}}", exporter.turn

@@ -1,7 +1,7 @@
 """Histories of aliases, a letter a minute, and which alert must speak of each, within which time.
 
-`.` answered well, `x` failed, `f` `i` `t` answered with its first token, its tokens or its end late, `k` not asked for its
-lane was busy, `-` no turn, for the prober is dead, `_` no exporter: what it counted is lost.
+`.` answered well, `x` failed, `f` `i` `t` answered with its first token, its tokens or its end late, `k` not asked, for
+its lane was busy, `-` no turn, for the prober is dead, `_` no exporter: what it counted is lost.
 """
 
 import random
@@ -12,7 +12,8 @@ from typing import Final
 HOUR: Final = 60  # minutes
 DAY: Final = 24 * HOUR
 ONSET: Final = 2 * HOUR  # when the trouble begins, of every outage
-QUIET_SEEDS: Final = (1, 2, 3, 4, 5)
+QUIET_SEEDS: Final = (1, 2, 3, 4)
+CONTROL: Final = "control"
 _ERRORS: Final = 0.002
 
 DOWN: Final = "LanewatchAliasDown"
@@ -43,6 +44,11 @@ def quiet(seed: int) -> str:
     """Return 30 days at a probe a minute of which 0.2 % fail and 0.2 % are late, by chance."""
     chance = random.Random(seed)  # noqa: S311  # a simulation
     return "".join(_letter(chance.random()) for _ in range(30 * DAY))
+
+
+def control() -> str:
+    """Return a month that no exporter saw, but for its last five days, in which 2 % failed: a ticket, near its end."""
+    return "_" * (25 * DAY) + _by_chance(0.02, 5 * DAY)
 
 
 def _letter(drawn: float) -> str:

@@ -2,37 +2,46 @@
 
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from histories.evaluation import Firing, Span, first_firings, rules, serving
-from histories.openmetrics import BEGIN, History, text
-from histories.outages import DAY, OUTAGES, QUIET_SEEDS, Outage, quiet
+from histories.openmetrics import BEGIN, LATE, History, text
+from histories.outages import CONTROL, DAY, HOUR, OUTAGES, QUIET_SEEDS, Outage, control, quiet
 
 Fired = Mapping[tuple[str, str], Mapping[str, float]]
 """Minutes from the onset to each alert, by cluster and alias."""
 
 ALIAS: Final = "fast"
 _AFTER_A_SCRAPE: Final = 20  # seconds of the minute at which rules are evaluated
+_LONG: Final = 12 * HOUR
 _QUIET: Final = ("availability", "first_token")
 
 
 def outages() -> Fired:
     """Return what fired in each outage; its cluster is its name."""
-    histories = (one for outage in OUTAGES for one in _of_outage(outage))
-    longest = max(len(outage.minutes) for outage in OUTAGES)
-    onsets = {outage.name: outage.onset for outage in OUTAGES}
-    return _fired(_evaluate(histories, minutes=longest, step=30), onsets)
+    quick = [outage for outage in OUTAGES if len(outage.minutes) < _LONG]
+    slow = [outage for outage in OUTAGES if len(outage.minutes) >= _LONG]
+    return {**_outages(quick, step=30), **_outages(slow, step=60)}
+
+
+def _outages(chosen: Sequence[Outage], *, step: int) -> Fired:
+    histories = (one for outage in chosen for one in _of_outage(outage))
+    ends = {outage.name: BEGIN + 60 * len(outage.minutes) for outage in chosen}
+    firings = _evaluate(histories, minutes=max(len(outage.minutes) for outage in chosen), step=step)
+    onsets = {outage.name: outage.onset for outage in chosen}
+    return _fired((one for one in firings if one.at < ends[one.cluster]), onsets)
 
 
 def quiet_months() -> Fired:
-    """Return what fired in 30 days of a few failures by chance, by seed: nothing should."""
+    """Return what fired in 30 days of a few failures by chance, by seed, and in the control, where something must."""
+    months = {str(seed): quiet(seed) for seed in QUIET_SEEDS} | {CONTROL: control()}
     histories = (
-        History(cluster=str(seed), alias=ALIAS, minutes=quiet(seed), scraped_at=(15,), slos=_QUIET)
-        for seed in QUIET_SEEDS
+        History(cluster=name, alias=ALIAS, minutes=minutes, scraped_at=(15,), slos=_QUIET)
+        for name, minutes in months.items()
     )
-    return _fired(_evaluate(histories, minutes=30 * DAY, step=60), {})
+    return _fired(_evaluate(histories, minutes=30 * DAY - 1, step=60), {})
 
 
 def _of_outage(outage: Outage) -> Iterator[History]:
@@ -43,9 +52,10 @@ def _of_outage(outage: Outage) -> Iterator[History]:
         minutes=outage.minutes,
         unscraped=unscraped,
         is_switch=outage.is_switch,
+        slos=("availability", *(slo for letter, slo in LATE.items() if letter in outage.trouble)),
     )
     for alias in outage.well:
-        yield History(cluster=outage.name, alias=alias, minutes="." * len(outage.minutes))
+        yield History(cluster=outage.name, alias=alias, minutes="." * len(outage.minutes), is_alone=False, slos=_QUIET)
 
 
 def _evaluate(histories: Iterable[History], *, minutes: int, step: int) -> Iterator[Firing]:
