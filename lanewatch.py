@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
+from alerts.rules_command import rules
 from exporter.errors import ConfigError, ListenError
 from exporter.sources.simulated_scenarios import SCENARIOS
 from exporter.version import VERSION
@@ -42,6 +43,9 @@ _log = logging.getLogger("lanewatch")
 @click.version_option(VERSION, prog_name="lanewatch")
 def main() -> None:
     """Tell which layer failed: card, driver, allocation, lane, server, gateway or alias."""
+
+
+main.add_command(rules)
 
 
 def _split_address(_context: click.Context, _option: click.Parameter, value: str) -> tuple[str, int]:
@@ -184,7 +188,7 @@ def check_rules(url: str, output: str, token_file: str) -> None:
 @click.option("--check", "is_check", is_flag=True, help="Write nothing; exit 1 and name the files that differ.")
 @click.option("--out", default=".", show_default=True, metavar="DIRECTORY", help="Root of the checkout.")
 def generate(*, is_check: bool, out: str) -> None:
-    """Write the rules, the dashboards, METRICS.md and docs/faults.md out of their sources."""
+    """Write the rules, the routes, the dashboards and the generated documents out of their sources."""
     differing = {path: text for path, text in sorted(_generated().items()) if _differs(Path(out, path), text)}
     for path, text in differing.items():
         click.echo(f"{path}: {'differs: run `make generate`' if is_check else 'written'}")
@@ -196,13 +200,15 @@ def generate(*, is_check: bool, out: str) -> None:
 
 
 def _generated() -> dict[str, str]:
+    import alerts.alertmanager  # noqa: PLC0415
+    import alerts.document  # noqa: PLC0415
     import alerts.render  # noqa: PLC0415
     import dashboards.render  # noqa: PLC0415
     from exporter import metrics_document  # noqa: PLC0415
     from probes import fault_document  # noqa: PLC0415
 
-    documents = metrics_document.render() | fault_document.render()
-    return {**alerts.render.render(), **dashboards.render.render(), **documents}
+    documents = metrics_document.render() | fault_document.render() | alerts.document.render()
+    return {**alerts.render.render(), **alerts.alertmanager.render(), **dashboards.render.render(), **documents}
 
 
 def _differs(path: Path, text: str) -> bool:

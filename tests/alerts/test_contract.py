@@ -73,7 +73,7 @@ _KNOWN: Mapping[str, frozenset[str]] = {
         if metric.kind == "histogram"
     },
     **{name: frozenset(labels) | _TARGET_LABELS for name, labels in _RECORDED.items()},
-    "ALERTS": frozenset({"alertname", "alertstate", "severity", "layer", "action"}) | _TARGET_LABELS,
+    "ALERTS": frozenset({"alertname", "alertstate", "severity", "layer", "action", "pool", "alias"}) | _TARGET_LABELS,
 }
 _DURATIONS = {"$__rate_interval": "5m", "$__range": "1h"}
 _IN_A_TEMPLATE = re.compile(r"printf `([^`]*)`")

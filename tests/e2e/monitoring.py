@@ -79,7 +79,14 @@ def prometheus(target: str, rules: Sequence[Path], alertmanager_url: str, direct
 @contextmanager
 def alertmanager(receiver_url: str, directory: Path) -> Iterator[str]:
     """Run a server that tells one webhook everything at once while the context is open; gives its URL."""
-    config = _write(directory / "alertmanager.yaml", _alertmanager_config(receiver_url))
+    with routing(_alertmanager_config(receiver_url), directory) as url:
+        yield url
+
+
+@contextmanager
+def routing(configuration: dict[str, Any], directory: Path) -> Iterator[str]:
+    """Run a server with this configuration while the context is open; gives its URL."""
+    config = _write(directory / "alertmanager.yaml", configuration)
     port = free_port()
     line = (
         tool("alertmanager"),
