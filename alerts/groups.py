@@ -2,12 +2,13 @@
 
 from typing import Final
 
-from alerts import availability, card, heartbeat, invariant, places, slo, sources, vram
+from alerts import availability, card, fleet, heartbeat, invariant, places, slo, sources, vram
 from alerts.rule import Alert, Group
 
 GROUPS: Final[tuple[Group, ...]] = (
     availability.GROUP,
     card.GROUP,
+    fleet.GROUP,
     heartbeat.GROUP,
     invariant.GROUP,
     places.GROUP,

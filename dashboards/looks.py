@@ -8,3 +8,7 @@ YES_OR_NO: Final = (Word(0, "no", "red"), Word(1, "yes", "green"))
 HOLDS: Final = (Word(1, "holds", "orange"),)
 COUNT: Final = Look(unit="short", least=0)
 SECONDS: Final = Look(unit="s", least=0)
+BYTES: Final = Look(unit="bytes", least=0)
+SHARE: Final = Look(unit="percentunit", least=0, most=1)
+CARD: Final = "{{node}} {{gpu_uuid}}"
+BY_CARD: Final = "node, gpu_uuid"

@@ -3,7 +3,7 @@
 from typing import Final
 
 from alerts.slo import BUDGET, TIERS, bad_ratio
-from dashboards.board import Look, Panel, Query, Row, Word
+from dashboards.board import Column, Look, Panel, Query, Row, Word
 from dashboards.looks import SECONDS
 from dashboards.series import chosen, increase, recorded
 from exporter import catalogue as c
@@ -105,7 +105,10 @@ ROW: Final = Row(
             title="Who answered last?",
             about="The lane that the gateway named. fallback true: the user was served by another model.",
             queries=(Query(f"max by (alias, lane, fallback) ({chosen(c.PROBE_SERVED_INFO)})"),),
-            look=Look(unit="none", columns=(("alias", "Alias"), ("lane", "Lane"), ("fallback", "By a fallback"))),
+            look=Look(
+                unit="none",
+                columns=(Column("alias", "Alias"), Column("lane", "Lane"), Column("fallback", "By a fallback")),
+            ),
             width=8,
         ),
     ),

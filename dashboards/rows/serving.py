@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from dashboards.board import Look, Panel, Query, Row, Word
+from dashboards.board import Column, Look, Panel, Query, Row, Word
 from dashboards.looks import COUNT, HOLDS, YES_OR_NO
 from dashboards.series import chosen, increase, numbered
 from exporter import catalogue as c
@@ -77,12 +77,12 @@ ROW: Final = Row(
             look=Look(
                 unit="none",
                 columns=(
-                    ("pool", "Pool"),
-                    ("unit", "Node or card"),
-                    ("reason", "Reason"),
-                    ("kind", "Kind"),
-                    ("violator_namespace", "Namespace"),
-                    ("violator", "Name"),
+                    Column("pool", "Pool"),
+                    Column("unit", "Node or card"),
+                    Column("reason", "Reason"),
+                    Column("kind", "Kind"),
+                    Column("violator_namespace", "Namespace"),
+                    Column("violator", "Name"),
                 ),
             ),
             width=16,

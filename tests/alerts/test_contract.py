@@ -18,8 +18,17 @@ _ROOT = Path(__file__).resolve().parents[2]
 _TARGET_LABELS = frozenset({"cluster", "instance", "job", "namespace", "pod"})
 _DROPPED = _TARGET_LABELS | {"node"}  # where a watcher runs says nothing, if its target has that label at all
 _RECORDED = {record.name: record.labels for group in GROUPS for record in group.records}
+_OF_A_HISTOGRAM: Mapping[str, frozenset[str]] = {
+    "_bucket": frozenset({"le"}),
+    "_sum": frozenset(),
+    "_count": frozenset(),
+}
 _KNOWN: Mapping[str, frozenset[str]] = {
-    **{str(metric): frozenset(metric.labels) | _TARGET_LABELS for metric in METRICS},
+    **{
+        f"{metric}{suffix}": frozenset(metric.labels) | more | _TARGET_LABELS
+        for metric in METRICS
+        for suffix, more in (_OF_A_HISTOGRAM if metric.kind == "histogram" else {"": frozenset[str]()}).items()
+    },
     **{name: frozenset(labels) | _TARGET_LABELS for name, labels in _RECORDED.items()},
     "ALERTS": frozenset({"alertname", "alertstate", "severity", "layer", "action"}) | _TARGET_LABELS,
 }
@@ -81,10 +90,13 @@ def _every_expression() -> Iterator[Any]:
             for query in _IN_A_TEMPLATE.findall(alert.summary + alert.description):
                 yield pytest.param(query, id=f"template of {alert.name}: {query}")
     for board in BOARDS:
-        yield pytest.param(board.annotation.expr, id=f"annotation of {board.uid}")
+        for one in board.annotations:
+            yield pytest.param(one.query.expr, id=f"{board.uid}: annotation {one.name}")
+        for variable in board.variables:
+            yield pytest.param(variable.selector, id=f"{board.uid}: choice {variable.name}")
         for panel in to_json(board)["panels"]:
             for target in panel.get("targets", []):
-                yield pytest.param(target["expr"], id=f"panel {panel['title']} {target['refId']}")
+                yield pytest.param(target["expr"], id=f"{board.uid}: panel {panel['title']} {target['refId']}")
 
 
 def _every_example() -> Iterator[Any]:
@@ -109,7 +121,8 @@ def test_runbooks_show_queries_that_select_what_exists(expression: str) -> None:
 @pytest.mark.parametrize("board", [pytest.param(board, id=board.uid) for board in BOARDS])
 def test_variables_take_their_values_from_series_that_exist(board: Any) -> None:  # noqa: ANN401
     """A choice at the top of a page names a metric and one of its labels."""
-    assert [one for one in board.variables if one.label not in _KNOWN[one.metric]] == []
+    metrics = {one.name: one.selector.partition("{")[0] for one in board.variables}
+    assert [one for one in board.variables if one.label not in _KNOWN[metrics[one.name]]] == []
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,8 @@ _PANELS = st.one_of(
     _of(core.BarGauge, thresholds=_STEPS, calc=_CALCS),
     _of(core.StateTimeline),
     _of(core.Table),
+    _of(core.Heatmap, dataFormat=st.sampled_from(["timeseries", "tsbuckets"])),
+    _of(core.Text, content=st.text(max_size=8)),
     st.builds(core.RowPanel, title=st.text(max_size=8)),
 )
 
@@ -131,7 +133,33 @@ def test_a_bar_gauge_keeps_its_bounds_unit_and_thresholds() -> None:
     assert defaults["thresholds"]["steps"] == steps
 
 
-@pytest.mark.parametrize("kind", [core.Graph, core.SingleStat, core.PieChart, core.Heatmap, core.Worldmap])
+@pytest.mark.parametrize(("data", "is_counted_here"), [("timeseries", True), ("tsbuckets", False)])
+def test_a_heatmap_of_angular_times_is_written_anew(data: str, is_counted_here: bool) -> None:  # noqa: FBT001  # a column
+    """With its unit, and with the buckets that Prometheus has, unless it has none."""
+    options = _repaired(
+        core.Heatmap(title="", dataSource="x", targets=[], dataFormat=data, yAxis=core.YAxis(format="s"))
+    )["options"]
+    assert (options["calculate"], options["yAxis"]["unit"]) == (is_counted_here, "s")
+
+
+def test_a_link_and_an_override_are_kept() -> None:
+    """Where grafanalib has no word for them, they are given to it as they are."""
+    links, overrides = (
+        [{"title": "t", "url": "/d/u"}],
+        [{"matcher": {"id": "byName", "options": "a"}, "properties": []}],
+    )
+    panel = core.TimeSeries(
+        title="",
+        dataSource="x",
+        targets=[],
+        overrides=overrides,
+        extraJson={"fieldConfig": {"defaults": {"links": links}}},
+    )
+    config = _repaired(panel)["fieldConfig"]
+    assert (config["defaults"]["links"], config["overrides"]) == (links, overrides)
+
+
+@pytest.mark.parametrize("kind", [core.Graph, core.SingleStat, core.PieChart, core.Worldmap])
 def test_panels_of_angular_times_are_refused(kind: Any) -> None:  # noqa: ANN401
     """Grafana 12 shows a hole in their place."""
     written = _written([kind(title="old", dataSource="x", targets=[])])
