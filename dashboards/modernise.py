@@ -66,7 +66,8 @@ def _variable(variable: Mapping[str, Any]) -> Json:
     if chosen.get("text") == "All":
         chosen = {"text": "All", "value": "$__all"}
     source = {} if kept["type"] == "datasource" else {"datasource": dict(_SOURCE)}
-    return {**kept, **source, "current": chosen, "regex": kept.get("regex", "")}
+    kept.pop("current", None)  # an empty one is none: the first value is taken
+    return {**kept, **source, **({"current": chosen} if chosen else {}), "regex": kept.get("regex", "")}
 
 
 def _panel(panel: Mapping[str, Any]) -> Json:

@@ -66,7 +66,7 @@ def _annotation(annotation: Annotation) -> dict[str, object]:
         "iconColor": annotation.colour,
         "titleFormat": annotation.query.legend,
         "step": "60s",
-        **({"useValueForTime": "on"} if annotation.is_time else {}),
+        **({"useValueForTime": True} if annotation.is_time else {}),
     }
 
 
@@ -80,7 +80,7 @@ def _item(item: Row | Panel, place: Place) -> Any:  # noqa: ANN401
         "dataSource": DATASOURCE,
         "gridPos": grid,
         "targets": [_target(item, number) for number in range(len(item.queries))],
-        "extraJson": {"fieldConfig": {"defaults": {"links": [_link(one, item) for one in item.links]}}},
+        "extraJson": {"fieldConfig": {"defaults": {"links": [_link(one, item) for one in item.links] or None}}},
     }
     return _BUILDERS[item.kind](item, shared)
 

@@ -27,3 +27,8 @@ def tool(name: str) -> Path:
 def model(name: str) -> Path:
     """Return the path of a tiny model."""
     return _view() / "models" / f"{name}.gguf"
+
+
+def packages(name: str) -> Path:
+    """Return the folder in which a tool of npm has its packages."""
+    return _view() / name / "node_modules"

@@ -12,6 +12,7 @@ from pathlib import Path
 import gotools
 import llama
 import make_models
+import npm
 import pyvenvs
 from pins import Pin, read_pins
 from steps import BuildError, Steps
@@ -78,7 +79,8 @@ def _build_one(store: Store, pin: Pin, entry: Path, steps: Steps) -> None:
     if pin.kind == "go":
         gotools.build(pin, entry, steps, go=_go(store))
         return
-    {"venv": pyvenvs.build, "llama": llama.build, "models": make_models.build}[pin.kind](pin, entry, steps)
+    builders = {"venv": pyvenvs.build, "llama": llama.build, "models": make_models.build, "npm": npm.build}
+    builders[pin.kind](pin, entry, steps)
 
 
 def _go(store: Store) -> Path:
