@@ -1,6 +1,6 @@
 """A real Prometheus that scrapes us and evaluates our rules, and a real Alertmanager behind it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,19 +47,52 @@ class Prometheus:
         """Return how the rules do: `ok`, `err`, or `unknown` before their first evaluation."""
         return {rule["health"] for group in self._get("rules")["groups"] for rule in group["rules"]}
 
+    def is_empty(self, promql: str, *, start: float, end: float, step: float) -> bool:
+        """Whether a query over a time gives nothing."""
+        times = {"start": f"{start:.3f}", "end": f"{end:.3f}", "step": f"{step:g}"}
+        return self._get("query_range", query=promql, **times)["result"] == []
+
+    def values_of(self, label: str, selector: str) -> list[str]:
+        """Return the values of a label of what is selected."""
+        found: list[str] = self._ask(f"label/{label}/values", **{"match[]": selector})
+        return found
+
     def _get(self, what: str, **parameters: str) -> dict[str, Any]:
+        found: dict[str, Any] = self._ask(what, **parameters)
+        return found
+
+    def _ask(self, what: str, **parameters: str) -> Any:  # noqa: ANN401  # JSON
         answer = httpx.get(f"{self.url}/api/v1/{what}", params=parameters, timeout=10.0, trust_env=False)
         body: dict[str, Any] = answer.json()
         if body["status"] != "success":
             raise AssertionError(f"{what} {parameters}: expected an answer, found {body['error']}")
-        found: dict[str, Any] = body["data"]
-        return found
+        return body["data"]
 
 
 @contextmanager
 def prometheus(target: str, rules: Sequence[Path], alertmanager_url: str, directory: Path) -> Iterator[Prometheus]:
     """Run a server that scrapes `target` (host:port) and evaluates `rules`, each second, while the context is open."""
-    config = _write(directory / "prometheus.yaml", _prometheus_config(target, rules, alertmanager_url))
+    with prometheus_with(_prometheus_config(target, rules, alertmanager_url), directory) as server:
+        yield server
+
+
+@contextmanager
+def prometheus_of(targets: Mapping[str, str], rules: Sequence[Path], directory: Path) -> Iterator[Prometheus]:
+    """Run a server that scrapes a target (host:port) for each cluster, each second, while the context is open."""
+    scraped = [{"targets": [target], "labels": {"cluster": cluster}} for cluster, target in targets.items()]
+    config = {
+        "global": {"scrape_interval": _SECOND, "scrape_timeout": _SECOND},
+        "rule_files": [str(path) for path in rules],
+        "scrape_configs": [{"job_name": "lanewatch", "static_configs": scraped}],
+    }
+    with prometheus_with(config, directory) as server:
+        yield server
+
+
+@contextmanager
+def prometheus_with(content: dict[str, Any], directory: Path) -> Iterator[Prometheus]:
+    """Run a server with this configuration while the context is open."""
+    config = _write(directory / "prometheus.yaml", content)
     port = free_port()
     line = (
         tool("prometheus"),
