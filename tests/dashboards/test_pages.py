@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -20,15 +20,15 @@ from exporter import catalogue as c
 from probes.layers import LAYERS
 
 _BY_UID = {board.uid: board for board in BOARDS}
-_PANELS = [
-    pytest.param(board, panel, id=f"{board.uid}: {panel.title}")
-    for board in BOARDS
-    for row in board.rows
-    for panel in row.panels
-]
+_EVERY = [(board, panel) for board in BOARDS for row in board.rows for panel in row.panels]
 _NARROWEST = 6  # columns of 24: at 1280 points some 300, what a stat or a legend needs
 _NARROWEST_TABLE = 12
+_PANEL = ("board", "panel")
 _OF_A_CARD = {"gpu_uuid", "node", "instance"}
+
+
+def _each(panels: Iterable[tuple[Board, Panel]]) -> list[Any]:
+    return [pytest.param(board, panel, id=f"{board.uid}: {panel.title}") for board, panel in panels]
 
 
 def test_addresses_and_titles_are_kept_for_ever() -> None:
@@ -47,7 +47,7 @@ def test_every_page_that_alerts_name_exists() -> None:
     assert set(links.BOARDS.values()) | {links.GPU_BOARD, links.FLEET_BOARD} == set(_BY_UID)
 
 
-@pytest.mark.parametrize(("board", "panel"), _PANELS)
+@pytest.mark.parametrize(_PANEL, _each(_EVERY))
 def test_a_panel_is_wide_enough(board: Board, panel: Panel) -> None:
     """On a page of 1280 points; on a phone Grafana gives each panel the whole width."""
     is_wide = panel.kind == "table" and len(panel.look.columns) > 3
@@ -64,7 +64,7 @@ def test_lines_fill_the_page(board: Board) -> None:
     assert {y: end for y, end in ends.items() if end != 24} == {}
 
 
-@pytest.mark.parametrize(("board", "panel"), [one for one in _PANELS if one.values[1].links])
+@pytest.mark.parametrize(_PANEL, _each((board, panel) for board, panel in _EVERY if panel.links))
 def test_a_link_leads_to_a_page_that_takes_the_choice(board: Board, panel: Panel) -> None:
     """The page exists, has the choices that are given to it, and the value has the labels."""
     for link in panel.links:
@@ -83,7 +83,7 @@ def _labels_left(expr: str) -> set[str]:
 def test_a_link_keeps_what_is_chosen() -> None:
     """Data source, clusters and time; labels of a graph and of a table are written each in their way."""
     table, graph = (
-        next(one.values[1] for one in _PANELS if one.values[1].kind == kind and one.values[1].links == TO_CARD)
+        next(panel for _, panel in _EVERY if panel.kind == kind and panel.links == TO_CARD)
         for kind in ("table", "timeseries")
     )
     start = "/d/lanewatch-gpu-node?${datasource:queryparam}&${cluster:queryparam}&${__url_time_range}"
@@ -101,7 +101,7 @@ def _urls(panel: Panel) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("board", "panel"), [one for one in _PANELS if any(query.is_limit for query in one.values[1].queries)]
+    _PANEL, _each((board, panel) for board, panel in _EVERY if any(query.is_limit for query in panel.queries))
 )
 def test_a_limit_is_asked_for_and_drawn_as_one(board: Board, panel: Panel) -> None:
     """It comes from an exported series, so that no line drifts from the configuration; dashed, and never stacked."""

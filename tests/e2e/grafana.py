@@ -24,7 +24,7 @@ class Shown:
         rate = max(self.step + self.scrape, _LEAST_SCRAPES * self.scrape)
         return {
             "__interval": f"{self.step}s",
-            "__range": f"{round(self.end - self.start)}s",
+            "__range": f"{max(self.step, round(self.end - self.start))}s",
             "__rate_interval": f"{rate}s",
         }
 
