@@ -129,7 +129,11 @@ def config_group() -> None:
 @click.argument("file")
 def check(file: str) -> None:
     """Say whether FILE is valid; exit 2 and say what is wrong where it is not."""
+    from alerts.objectives import seldom_asked  # noqa: PLC0415
+
     config = _read_or_exit(file)
+    for note in seldom_asked(config):
+        click.echo(f"{file}: {note}")
     click.echo(f"{file}: valid: pools {len(config.pools)}, lanes {len(config.lanes)}, aliases {len(config.aliases)}")
 
 
@@ -181,9 +185,14 @@ def _read_or_exit(path: str | None) -> "Config":
     from exporter.config import read_config  # noqa: PLC0415
 
     try:
-        return read_config(path)
+        config = read_config(path)
+        if config.aliases:
+            from alerts.objectives import refuse_silent_objectives  # noqa: PLC0415
+
+            refuse_silent_objectives(config, path or "")
     except ConfigError as error:
         _exit_with(error)
+    return config
 
 
 def _exit_with(error: ConfigError) -> NoReturn:

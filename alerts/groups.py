@@ -2,17 +2,19 @@
 
 from typing import Final
 
-from alerts import availability, card, fleet, heartbeat, invariant, places, slo, sources, vram
+from alerts import availability, budget, budget_sums, burns, card, fleet, heartbeat, invariant, places, sources, vram
 from alerts.rule import Alert, Group
 
 GROUPS: Final[tuple[Group, ...]] = (
     availability.GROUP,
+    budget.GROUP,
+    budget_sums.GROUP,
+    burns.GROUP,
     card.GROUP,
     fleet.GROUP,
     heartbeat.GROUP,
     invariant.GROUP,
     places.GROUP,
-    slo.GROUP,
     sources.GROUP,
     vram.GROUP,
 )

@@ -3,8 +3,8 @@
 from typing import Final
 
 from alerts import fleet as f
+from alerts.budget import BURN
 from alerts.links import ALIAS_BOARD, EXPORTER_BOARD, GPU_BOARD, INFERENCE_BOARD
-from alerts.slo import BUDGET, bad_ratio
 from dashboards.board import Look, Panel, Query, Row
 from dashboards.links import TO_ALIAS
 from dashboards.looks import BYTES, COUNT
@@ -20,7 +20,6 @@ _PAGES: Final = f"""\
 - [Which alias, and which layer?](/d/{ALIAS_BOARD}?{_GO})
 - [Can the exporters be trusted?](/d/{EXPORTER_BOARD}?{_GO})
 """
-_BURN: Final = f"{recorded(bad_ratio('1h'))} / {recorded(BUDGET)}"
 
 CARDS: Final = Row(
     "Are the cards there, and well?",
@@ -140,7 +139,7 @@ SERVING: Final = Row(
             kind="bargauge",
             title="Which alias burns fastest?",
             about="Burn rate of the last hour, the ten highest. 1: just as fast as promised.",
-            queries=(Query(f"sort_desc(topk(10, {_BURN}))", f"{_CLUSTER} {{{{alias}}}} {{{{slo}}}}"),),
+            queries=(Query(f"sort_desc(topk(10, {recorded(BURN)}))", f"{_CLUSTER} {{{{alias}}}} {{{{slo}}}}"),),
             look=Look(unit="short", least=0, steps=((1, "orange"), (14.4, "red"))),
             width=8,
             links=TO_ALIAS,

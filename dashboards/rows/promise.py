@@ -2,28 +2,22 @@
 
 from typing import Final
 
+from alerts.budget import EXHAUSTED_IN, LEFT, UNJUDGED
 from alerts.slo import BUDGET, TIERS, bad_increase, bad_ratio, event_increase
 from dashboards.board import Column, Look, Panel, Query, Row
+from dashboards.looks import BURNS
 from dashboards.series import most, recorded
 from exporter import catalogue as c
 
 _SLO: Final = "{{alias}} {{slo}}"
-_BURNS: Final = Look(
-    unit="short",
-    least=0,
-    steps=tuple(
-        (tier.factor, colour)
-        for tier, colour in zip(reversed(TIERS), ("yellow", "orange", "orange", "red"), strict=True)
-    ),
-)
 ROW: Final = Row(
     "Is the promise kept?",
     (
         Panel(
             kind="gauge",
             title="What share of the budget is left?",
-            about="Share of the failures that each objective allows in three days. 0: all are spent.",
-            queries=(Query(f"clamp_min(1 - {recorded(bad_ratio('3d'))} / {recorded(BUDGET)}, 0)", _SLO),),
+            about="Share of the failures that each objective allows in 30 days. 0 and below: all are spent.",
+            queries=(Query(recorded(LEFT), _SLO),),
             look=Look(unit="percentunit", least=0, most=1, base="red", steps=((0.25, "orange"), (0.5, "green"))),
         ),
         Panel(
@@ -50,6 +44,31 @@ ROW: Final = Row(
             ),
         ),
         Panel(
+            kind="stat",
+            title="When is the budget gone?",
+            about="How long what is left lasts if it goes on as in the last hour. Empty: nothing burns.",
+            queries=(Query(recorded(EXHAUSTED_IN), _SLO),),
+            look=Look(unit="s", base="red", steps=((86400, "orange"), (7 * 86400, "green"))),
+            width=8,
+        ),
+        Panel(
+            kind="timeseries",
+            title="How did the budget go?",
+            about="Share of the failures that each objective allows in 30 days, as it was left.",
+            queries=(Query(recorded(LEFT), _SLO),),
+            look=Look(unit="percentunit", most=1),
+            width=8,
+        ),
+        Panel(
+            kind="timeseries",
+            title="How much of it did nobody judge?",
+            about="Share of the 30 days in which no probe counted. Near 1: a budget that nobody watched is not one that "
+            "was kept.",
+            queries=(Query(recorded(UNJUDGED), "{{alias}}"),),
+            look=Look(unit="percentunit", least=0, most=1),
+            width=8,
+        ),
+        Panel(
             kind="timeseries",
             title="How fast is the budget of answers spent?",
             about="1: just as fast as promised. The lines are the burn rates at which a ticket or a page is due.",
@@ -60,7 +79,7 @@ ROW: Final = Row(
                 )
                 for tier in TIERS
             ),
-            look=_BURNS,
+            look=BURNS,
         ),
         Panel(
             kind="timeseries",
@@ -73,7 +92,7 @@ ROW: Final = Row(
                 )
                 for tier in TIERS
             ),
-            look=_BURNS,
+            look=BURNS,
         ),
     ),
 )
