@@ -97,7 +97,8 @@ def _target(target: Mapping[str, Any]) -> Json:
 def _field_config(panel: Mapping[str, Any]) -> Json:
     config = panel.get("fieldConfig", {})
     old = _options(panel).get("fieldOptions", {})  # where Grafana 6 kept them: BarGauge
-    defaults = {**config.get("defaults", {}), **old.get("defaults", {})}
+    said = {name: value for name, value in old.get("defaults", {}).items() if value not in ([], {}, None)}
+    defaults = {**config.get("defaults", {}), **said}
     if old.get("thresholds"):
         defaults["thresholds"] = {"mode": "absolute", "steps": old["thresholds"]}
     if panel["type"] == "table":  # grafanalib puts these beside `fieldConfig`, where Grafana does not look

@@ -45,7 +45,7 @@ ROW: Final = Row(
         Panel(
             kind="gauge",
             title="How much of the error budget is left?",
-            about="Share of the failures that the availability objective allows in 30 days. 0 and below: all are spent.",
+            about="Share of the failures that the objective of answers allows in 30 days. 0 or less: all are spent.",
             queries=(Query(recorded(LEFT, "availability"), "{{alias}}"),),
             look=Look(unit="percentunit", least=0, most=1, base="red", steps=((0.25, "orange"), (0.5, "green"))),
             width=6,

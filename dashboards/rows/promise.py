@@ -16,7 +16,7 @@ ROW: Final = Row(
         Panel(
             kind="gauge",
             title="What share of the budget is left?",
-            about="Share of the failures that each objective allows in 30 days. 0 and below: all are spent.",
+            about="Share of the failures that each objective allows in 30 days. 0 or less: all are spent.",
             queries=(Query(recorded(LEFT), _SLO),),
             look=Look(unit="percentunit", least=0, most=1, base="red", steps=((0.25, "orange"), (0.5, "green"))),
         ),
@@ -28,8 +28,8 @@ ROW: Final = Row(
             queries=(
                 Query(most("alias, slo", c.PROBE_SLO_OBJECTIVE)),
                 Query(most("alias, slo", c.PROBE_SLO_THRESHOLD)),
-                Query(f"{recorded(bad_increase('1h'))}"),
-                Query(f"{recorded(event_increase('1h'))}"),
+                Query(f"max by (alias, slo) ({recorded(bad_increase('1h'))})"),
+                Query(f"max by (alias, slo) ({recorded(event_increase('1h'))})"),
             ),
             look=Look(
                 unit="none",
@@ -62,8 +62,8 @@ ROW: Final = Row(
         Panel(
             kind="timeseries",
             title="How much of it did nobody judge?",
-            about="Share of the 30 days in which no probe counted. Near 1: a budget that nobody watched is not one that "
-            "was kept.",
+            about="Share of the 30 days in which no probe counted. Near 1: a budget that nobody watched is not one "
+            "that was kept.",
             queries=(Query(recorded(UNJUDGED), "{{alias}}"),),
             look=Look(unit="percentunit", least=0, most=1),
             width=8,

@@ -151,21 +151,22 @@ def test_a_heatmap_of_angular_times_is_written_anew(data: str, is_counted_here: 
     assert (options["calculate"], options["yAxis"]["unit"]) == (is_counted_here, "s")
 
 
-def test_a_link_and_an_override_are_kept() -> None:
-    """Where grafanalib has no word for them, they are given to it as they are."""
-    links, overrides = (
-        [{"title": "t", "url": "/d/u"}],
-        [{"matcher": {"id": "byName", "options": "a"}, "properties": []}],
-    )
-    panel = core.TimeSeries(
-        title="",
-        dataSource="x",
-        targets=[],
-        overrides=overrides,
-        extraJson={"fieldConfig": {"defaults": {"links": links}}},
-    )
-    config = _repaired(panel)["fieldConfig"]
-    assert (config["defaults"]["links"], config["overrides"]) == (links, overrides)
+@pytest.mark.parametrize(
+    "kind", [core.TimeSeries, core.Stat, core.GaugePanel, core.BarGauge, core.StateTimeline, core.Table, core.Heatmap]
+)
+def test_a_link_is_kept_by_every_kind(kind: Any) -> None:  # noqa: ANN401
+    """Where grafanalib has no word for it, it is given to it as it is."""
+    links = [{"title": "t", "url": "/d/u"}]
+    panel = kind(title="", dataSource="x", targets=[], extraJson={"fieldConfig": {"defaults": {"links": links}}})
+    assert _repaired(panel)["fieldConfig"]["defaults"]["links"] == links
+
+
+@pytest.mark.parametrize("kind", [core.TimeSeries, core.Table])
+def test_an_override_is_kept(kind: Any) -> None:  # noqa: ANN401
+    """For one column, or one query."""
+    overrides = [{"matcher": {"id": "byName", "options": "a"}, "properties": []}]
+    panel = kind(title="", dataSource="x", targets=[], overrides=overrides)
+    assert _repaired(panel)["fieldConfig"]["overrides"] == overrides
 
 
 @pytest.mark.parametrize("kind", [core.Graph, core.SingleStat, core.PieChart, core.Worldmap])

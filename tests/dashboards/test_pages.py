@@ -129,6 +129,12 @@ def test_the_fleet_asks_for_no_card() -> None:
     assert {name for name in selected if ":" not in name} == {str(c.NODE_BASELINE_NODES), str(c.NODE_CARD_NODES)}
 
 
+def test_columns_of_several_queries_are_joined_by_what_they_share() -> None:
+    """Each names its labels: a label that one query has and another has otherwise would make two rows of one."""
+    tables = [panel for _, panel in _EVERY if panel.kind == "table" and len(panel.queries) > 1]
+    assert [query.expr for panel in tables for query in panel.queries if "by (" not in query.expr] == []
+
+
 def test_no_page_needs_the_image_renderer() -> None:
     """It is not installed: nothing links to /render, and no panel is of a plug-in."""
     assert [board.uid for board in BOARDS if "/render" in json.dumps(to_json(board))] == []

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 _LEAST_SCRAPES: Final = 4  # the data source's own rule for $__rate_interval
+_SPECIAL: Final = re.compile(r"[$^*{}\[\]'+?.()|]")
 _ANY_VARIABLE: Final = re.compile(r"\$(\w+)")
 
 
@@ -30,8 +31,8 @@ class Shown:
 
 
 def as_regex(values: Sequence[str]) -> str:
-    """Return several chosen values as Prometheus' regular expression: escaped, for they stand inside a string."""
-    escaped = [re.sub(r"[\\^$*+?.()|\[\]{}]", lambda found: rf"\\{found.group()}", value) for value in values]
+    """Return several chosen values as Prometheus' regular expression: escaped twice, for it stands inside a string."""
+    escaped = [_SPECIAL.sub(r"\\\\\g<0>", value.replace("\\", "\\" * 4)) for value in values]
     return escaped[0] if len(escaped) == 1 else f"({'|'.join(escaped)})"
 
 
