@@ -8,7 +8,7 @@ from dashboards.looks import CARD, COUNT
 from dashboards.series import chosen, increase, numbered, rate
 from exporter import catalogue as c
 
-_WORDS_OF_OWNERSHIP: Final = (
+OWNERSHIP_STATES: Final = (
     Word(0, "owned", "green"),
     Word(1, "shared", "yellow"),
     Word(2, "idle_owned", "purple"),
@@ -56,11 +56,11 @@ OWNERSHIP: Final = Panel(
     "memory is held, and for 5 minutes no work was done.",
     queries=(
         Query(
-            numbered(c.GPU_OWNERSHIP, "state", [word.text for word in _WORDS_OF_OWNERSHIP], "node, gpu_uuid"),
+            numbered(c.GPU_OWNERSHIP, "state", [word.text for word in OWNERSHIP_STATES], "node, gpu_uuid"),
             CARD,
         ),
     ),
-    look=Look(unit="none", words=_WORDS_OF_OWNERSHIP),
+    look=Look(unit="none", words=OWNERSHIP_STATES),
     width=10,
     links=TO_CARD,
 )

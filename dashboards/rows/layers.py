@@ -11,13 +11,13 @@ LAYERS: Final = (  # the lowest first, as the verdict has them
     *("node", "driver", "device", "allocation", "lane_pod", "backend_process", "backend_work", "network"),
     *("gateway_process", "gateway_key", "alias_route", "gateway_translation", "first_token", "output"),
 )
-_STATES: Final = (
+LAYER_STATES: Final = (
     Word(0, "ok", "green"),
     Word(1, "bad", "red"),
     Word(2, "unknown", "gray"),
     Word(3, "not_looked_at", "blue"),
 )
-_TEXTS: Final = tuple(word.text for word in _STATES)
+_TEXTS: Final = tuple(word.text for word in LAYER_STATES)
 ROW: Final = Row(
     "Which layer failed?",
     (
@@ -47,7 +47,7 @@ ROW: Final = Row(
                 Query(numbered(c.ALIAS_LAYER, "state", _TEXTS, "alias, layer", layer=layer), "{{alias}} {{layer}}")
                 for layer in LAYERS
             ),
-            look=Look(unit="none", words=_STATES),
+            look=Look(unit="none", words=LAYER_STATES),
             width=24,
             height=14,
         ),

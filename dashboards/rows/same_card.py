@@ -7,7 +7,7 @@ from dashboards.looks import BY_CARD, CARD, HOLDS, SHARE
 from dashboards.series import chosen, most, numbered, rate
 from exporter import catalogue as c
 
-_AGREE: Final = (Word(0, "agree", "green"), Word(1, "disagree", "red"), Word(2, "unknown", "gray"))
+AGREEMENTS: Final = (Word(0, "agree", "green"), Word(1, "disagree", "red"), Word(2, "unknown", "gray"))
 _ODD: Final = (Word(0, "no", "green"), Word(1, "yes", "red"))
 _MADE: Final = f"max by ({BY_CARD}) ({rate(c.GPU_READINGS)})"
 _DUE: Final = f"max by ({BY_CARD}) ({rate(c.GPU_READINGS_DUE)})"
@@ -41,11 +41,11 @@ ROW: Final = Row(
             about="The verdict about each fact. unknown: fewer than two views tell.",
             queries=(
                 Query(
-                    numbered(c.NODE_CARD_AGREEMENT, "state", [word.text for word in _AGREE], "node, fact"),
+                    numbered(c.NODE_CARD_AGREEMENT, "state", [word.text for word in AGREEMENTS], "node, fact"),
                     "{{node}} {{fact}}",
                 ),
             ),
-            look=Look(unit="none", words=_AGREE),
+            look=Look(unit="none", words=AGREEMENTS),
             height=12,
         ),
         Panel(

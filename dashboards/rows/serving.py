@@ -7,7 +7,7 @@ from dashboards.looks import COUNT, HOLDS, YES_OR_NO
 from dashboards.series import chosen, increase, numbered
 from exporter import catalogue as c
 
-_WORDS_OF_THE_POOL: Final = (
+POOL_STATES: Final = (
     Word(0, "steady", "green"),
     Word(1, "switching", "blue"),
     Word(2, "none", "red"),
@@ -37,10 +37,8 @@ ROW: Final = Row(
             title="In which state is the pool, and since when?",
             about="A planned switch is blue and ends by itself; red needs a person. split: the API server and the card "
             "name different owners.",
-            queries=(
-                Query(numbered(c.POOL_STATE, "state", [word.text for word in _WORDS_OF_THE_POOL], "pool, unit"), _UNIT),
-            ),
-            look=Look(unit="none", words=_WORDS_OF_THE_POOL),
+            queries=(Query(numbered(c.POOL_STATE, "state", [word.text for word in POOL_STATES], "pool, unit"), _UNIT),),
+            look=Look(unit="none", words=POOL_STATES),
             width=18,
         ),
         Panel(

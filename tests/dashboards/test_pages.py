@@ -4,20 +4,22 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import promql_parser
 import pytest
 
 from alerts import links
-from dashboards.board import Board, Panel
+from dashboards.board import Board, Panel, Word
 from dashboards.links import TO_ALIAS, TO_CARD
 from dashboards.panels import to_json
 from dashboards.render import BOARDS
-from dashboards.rows import layers, servers
+from dashboards.rows import cards, layers, same_card, servers, serving
 from dashboards.series import CHOICES
 from exporter import catalogue as c
-from probes.layers import LAYERS
+from exporter.backend import BACKEND_STATES, SCRAPE_STATES
+from exporter.facts import agreement, invariant, ownership
+from probes.layers import LAYERS, LayerState
 
 _BY_UID = {board.uid: board for board in BOARDS}
 _EVERY = [(board, panel) for board in BOARDS for row in board.rows for panel in row.panels]
@@ -146,12 +148,16 @@ def test_layers_are_those_of_the_verdict() -> None:
 
 
 @pytest.mark.parametrize(
-    ("metric", "words"),
+    ("words", "states"),
     [
-        pytest.param(c.BACKEND_STATE, servers.STATES, id="what a server does"),
-        pytest.param(c.BACKEND_SCRAPE, servers.SCRAPES, id="whether its metrics can be read"),
+        pytest.param(cards.OWNERSHIP_STATES, ownership.STATES, id="whose a card is"),
+        pytest.param(layers.LAYER_STATES, get_args(LayerState), id="how a layer is"),
+        pytest.param(same_card.AGREEMENTS, agreement.STATES, id="whether views agree"),
+        pytest.param(servers.SCRAPES, SCRAPE_STATES, id="whether its metrics can be read"),
+        pytest.param(servers.STATES, BACKEND_STATES, id="what a server does"),
+        pytest.param(serving.POOL_STATES, invariant.STATES, id="how a pool is"),
     ],
 )
-def test_words_of_a_state_are_those_that_its_help_names(metric: Any, words: Any) -> None:  # noqa: ANN401
+def test_words_of_a_state_are_those_that_are_exposed(words: tuple[Word, ...], states: tuple[str, ...]) -> None:
     """A state that the page does not know would be a hole in the line."""
-    assert [word.text for word in words if not re.search(rf"\b{word.text}\b", metric.help)] == []
+    assert sorted(word.text for word in words) == sorted(states)
