@@ -108,13 +108,20 @@ def _field_config(panel: Mapping[str, Any]) -> Json:
         "defaults": {
             **kept,
             "color": kept.get("color", {"mode": "thresholds"}),
-            "custom": _keep(kept.get("custom", {}), [*kept.get("custom", {})]),
+            "custom": _custom(kept.get("custom", {})),
             "mappings": kept.get("mappings", []),
             "thresholds": _thresholds(kept.get("thresholds", {})),
             "unit": kept.get("unit") or "none",
         },
         "overrides": config.get("overrides", []),
     }
+
+
+def _custom(custom: Mapping[str, Any]) -> Json:
+    """Return a kind's own settings; how a table shows its cells has moved since Grafana 9."""
+    kept = _keep(custom, custom)
+    cells = kept.pop("displayMode", None)
+    return {**kept, "cellOptions": {"type": cells}} if cells else kept
 
 
 def _options(panel: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -212,7 +212,8 @@ def _columns(columns: Iterable[Column]) -> Iterator[dict[str, object]]:
         if column.unit:
             yield _override("byName", column.title, unit=column.unit)
         if column.words:
-            yield _override("byName", column.title, mappings=_mappings(column.words))
+            cells = {"type": "color-text"}
+            yield _override("byName", column.title, mappings=_mappings(column.words), custom_cellOptions=cells)
 
 
 def _state_timeline(panel: Panel, shared: Mapping[str, object]) -> Any:  # noqa: ANN401

@@ -161,6 +161,12 @@ def test_a_link_is_kept_by_every_kind(kind: Any) -> None:  # noqa: ANN401
     assert _repaired(panel)["fieldConfig"]["defaults"]["links"] == links
 
 
+def test_cells_of_a_table_are_where_grafana_looks_now() -> None:
+    """Not in the setting of Grafana 8, which is read no more."""
+    custom = _repaired(core.Table(title="", dataSource="x", targets=[], displayMode="color-text"))["fieldConfig"]
+    assert custom["defaults"]["custom"] == {"align": "auto", "cellOptions": {"type": "color-text"}, "filterable": False}
+
+
 @pytest.mark.parametrize("kind", [core.TimeSeries, core.Table])
 def test_an_override_is_kept(kind: Any) -> None:  # noqa: ANN401
     """For one column, or one query."""
