@@ -20,6 +20,7 @@ ROW: Final = Row(
             "held down for it.",
             queries=(
                 Query(most(f"{BY_CARD}, sensor", c.GPU_TEMPERATURE), f"{CARD} {{{{sensor}}}}"),
+                Query(most(BY_CARD, c.GPU_TEMPERATURE_PEAK), f"{CARD} peak"),
                 Query(
                     most(f"{BY_CARD}, limit", c.GPU_TEMPERATURE_LIMIT, limit="slowdown"),
                     f"{CARD} {{{{limit}}}}",
@@ -40,10 +41,11 @@ ROW: Final = Row(
         Panel(
             kind="timeseries",
             title="How much power is drawn, of how much?",
-            about="Watts; dashed, the limit that is enforced. At the limit the clock is held down, which is normal "
-            "under full load.",
+            about="Watts, and the peak that no scrape saw; dashed, the limit that is enforced. At the limit the clock "
+            "is held down, which is normal under full load.",
             queries=(
                 Query(most(BY_CARD, c.GPU_POWER), CARD),
+                Query(most(BY_CARD, c.GPU_POWER_PEAK), f"{CARD} peak"),
                 Query(most(BY_CARD, c.GPU_POWER_LIMIT), f"{CARD} limit", is_limit=True),
             ),
             look=_WATT,

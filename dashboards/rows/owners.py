@@ -4,9 +4,9 @@ from dataclasses import replace
 from typing import Final
 
 from dashboards.board import Column, Look, Panel, Query, Row
-from dashboards.looks import BY_CARD, CARD, SHARE
+from dashboards.looks import BY_CARD, CARD, HOLDS, SHARE
 from dashboards.rows.cards import OWNERS, OWNERSHIP
-from dashboards.series import most, rate
+from dashboards.series import chosen, most, rate
 from exporter import catalogue as c
 
 _CLAIM: Final = "node, gpu_uuid, driver, device, claim_namespace, claim, owner_namespace, owner_pod, access"
@@ -62,8 +62,22 @@ ROW: Final = Row(
                     Column("access", "Access"),
                 ),
             ),
-            width=24,
-            height=6,
+            width=16,
+        ),
+        Panel(
+            kind="state-timeline",
+            title="Is it shared, or cut?",
+            about="How the driver shares the card, and the MIG instances that are cut from one. Time-slicing is none "
+            "here: only the device plugin knows of it.",
+            queries=(
+                Query(f"max by ({BY_CARD}, mode) ({chosen(c.GPU_SHARING)} == 1)", f"{CARD}: {{{{mode}}}}"),
+                Query(
+                    most("node, gpu_uuid, parent_uuid, profile", c.GPU_MIG_INFO),
+                    f"{CARD}: {{{{profile}}}} of {{{{parent_uuid}}}}",
+                ),
+            ),
+            look=Look(unit="none", words=HOLDS),
+            width=8,
         ),
     ),
 )

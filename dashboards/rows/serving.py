@@ -3,8 +3,8 @@
 from typing import Final
 
 from dashboards.board import Column, Look, Panel, Query, Row, Word
-from dashboards.looks import COUNT, HOLDS, YES_OR_NO
-from dashboards.series import chosen, increase, numbered
+from dashboards.looks import COUNT, HOLDS, SECONDS, YES_OR_NO
+from dashboards.series import chosen, increase, most, numbered
 from exporter import catalogue as c
 
 POOL_STATES: Final = (
@@ -93,6 +93,28 @@ ROW: Final = Row(
             queries=(Query(f"max by ({_BY_LANE}) ({chosen(c.LANE_SURGE_DEADLOCK)})", _LANE),),
             look=Look(unit="none", words=_HANGS),
             width=8,
+        ),
+        Panel(
+            kind="timeseries",
+            title="Which lane is asked for, and which is ready?",
+            about="Replicas that a lane's controller asks for, and pods that are running and ready. 0 asked for: the "
+            "lane is parked.",
+            queries=(
+                Query(most(_BY_LANE, c.LANE_DESIRED), f"{_LANE} asked for"),
+                Query(most(_BY_LANE, c.LANE_READY), f"{_LANE} ready"),
+            ),
+            look=COUNT,
+        ),
+        Panel(
+            kind="timeseries",
+            title="How long did the last switch take?",
+            about="Seconds from steady to steady; dashed, how long an ordered switch may leave the pool without "
+            "exactly one.",
+            queries=(
+                Query(most("pool, unit", c.POOL_SWITCH_SECONDS), _UNIT),
+                Query(most("pool", c.POOL_SWITCH_DEADLINE), "{{pool}} may take", is_limit=True),
+            ),
+            look=SECONDS,
         ),
     ),
 )

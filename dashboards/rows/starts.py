@@ -81,5 +81,34 @@ ROW: Final = Row(
             ),
             width=24,
         ),
+        Panel(
+            kind="table",
+            title="Why did a container end last?",
+            about="Of each lane's present pods: Kubernetes' reason and the exit code, and how long ago.",
+            queries=(Query(f"time() - {most(f'{_BY_LANE}, reason, exit_code', c.LANE_LAST_TERMINATION)}"),),
+            look=Look(
+                unit="none",
+                columns=(
+                    Column("lane_namespace", "Namespace"),
+                    Column("lane", "Lane"),
+                    Column("reason", "Reason"),
+                    Column("exit_code", "Exit code"),
+                    Column("Value", "Ago", "s"),
+                ),
+            ),
+        ),
+        Panel(
+            kind="timeseries",
+            title="Did the node change, and nobody told the lane?",
+            about="How the share of its node that a lane asks for has changed since the lane's spec was changed last. "
+            "Not 0: the size of the node changed.",
+            queries=(
+                Query(
+                    most(f"{_BY_LANE}, node, resource", c.LANE_REQUEST_DRIFT),
+                    f"{_LANE} on {{{{node}}}}: {{{{resource}}}}",
+                ),
+            ),
+            look=Look(unit="percentunit"),
+        ),
     ),
 )
