@@ -27,6 +27,7 @@ from exporter.catalogue import (
     NODE_CARD_ODD_VIEW,
     POOL_STATE,
     POOL_VIOLATOR_INFO,
+    PROBE_PHASE,
     READER_STUCK,
     SERIES_DROPPED,
     XID_STORE_ERRORS,
@@ -38,6 +39,7 @@ from exporter.facts.violators import VIOLATIONS
 from exporter.metric import Metric
 from exporter.xid_words import XidClass
 from fakes.expositions import GOLDEN, RECORDED, Labels, both_spellings, emitted
+from probes.record import PHASES as PROBE_PHASES
 
 _ROOT = Path(__file__).resolve().parents[2]
 # What Prometheus, its operator and a fleet's federation add.
@@ -59,6 +61,7 @@ _CLOSED: Mapping[tuple[Metric, str], Collection[str]] = {
     (NODE_CARD_ODD_VIEW, "view"): agreement.VIEWS,
     (GPU_HOLDER_MEMORY, "part"): HELD_PARTS,
     (GPU_XID_ERRORS, "class"): get_args(XidClass),
+    (PROBE_PHASE, "phase"): PROBE_PHASES,
     (LANE_PROBLEMS, "reason"): ("CrashLoopBackOff", "SchedulingGated"),  # Kubernetes' own words, an open list
 }
 _KNOWN: Mapping[str, frozenset[str]] = {
@@ -153,10 +156,13 @@ def _every_expression() -> Iterator[Any]:
             for query in _IN_A_TEMPLATE.findall(alert.summary + alert.description):
                 yield pytest.param(query, id=f"template of {alert.name}: {query}")
     for board in BOARDS:
-        yield pytest.param(board.annotation.expr, id=f"annotation of {board.uid}")
+        for one in board.annotations:
+            yield pytest.param(one.query.expr, id=f"{board.uid}: annotation {one.name}")
+        for variable in board.variables:
+            yield pytest.param(variable.selector, id=f"{board.uid}: choice {variable.name}")
         for panel in to_json(board)["panels"]:
             for target in panel.get("targets", []):
-                yield pytest.param(target["expr"], id=f"panel {panel['title']} {target['refId']}")
+                yield pytest.param(target["expr"], id=f"{board.uid}: panel {panel['title']} {target['refId']}")
 
 
 def _every_example() -> Iterator[Any]:
@@ -215,7 +221,8 @@ def test_runbooks_show_queries_that_select_what_exists(expression: str) -> None:
 @pytest.mark.parametrize("board", [pytest.param(board, id=board.uid) for board in BOARDS])
 def test_variables_take_their_values_from_series_that_exist(board: Any) -> None:  # noqa: ANN401
     """A choice at the top of a page names a metric and one of its labels."""
-    assert [one for one in board.variables if one.label not in _KNOWN[one.metric]] == []
+    metrics = {one.name: one.selector.partition("{")[0] for one in board.variables}
+    assert [one for one in board.variables if one.label not in _KNOWN[metrics[one.name]]] == []
 
 
 @pytest.mark.parametrize(
