@@ -150,12 +150,7 @@ def reference() -> None:
     click.echo(config_reference.reference(), nl=False)
 
 
-@main.group("rules")
-def rules_group() -> None:
-    """Look after the rules where they run."""
-
-
-@rules_group.command("check")
+@rules.command("check")
 @click.option("--prometheus", "url", required=True, metavar="URL", help="A Prometheus, or what answers as one.")
 @click.option("--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @click.option(

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import yaml
 
+from alerts.cluster_words import in_own_cluster
 from alerts.groups import GROUPS
 from alerts.links import BOARDS, RUNBOOKS, runbook_url
 from alerts.rule import SEVERITY_LABEL, Alert, Group, Record
@@ -101,7 +102,7 @@ def _alert(alert: Alert, runbooks: str, extra: Mapping[str, str]) -> dict[str, o
         labels["action"] = alert.action
     annotations = {
         "summary": alert.summary,
-        "description": alert.description,
+        "description": in_own_cluster(alert.description),
         "runbook_url": runbook_url(alert.name, runbooks),
         "dashboard": BOARDS[alert.layer],
     }

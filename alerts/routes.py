@@ -109,9 +109,9 @@ ROUTES: Final = (
         interval="5m",
         repeat="4h",
     ),
-    # An Xid that is the program's own: its owners look at it. Give each team a route of its own below this one.
+    # An Xid that is an owner's own: they look at it. Give each team a route of its own below this one.
     Route(
-        matchers=(_is("class", "application"),),
+        matchers=(_has("xid"), _has("owner_namespace")),
         receiver=OWNERS,
         group_by=("cluster", "owner_namespace", "alertname"),
         wait="1m",

@@ -11,7 +11,7 @@ _FORMS = ("prometheus", "operator", "mimir")
 
 @click.group("rules")
 def rules() -> None:
-    """Write the rules as files that a ruler loads."""
+    """Write the rules as files that a ruler loads, or look after them where they run."""
 
 
 @rules.command()

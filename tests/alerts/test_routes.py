@@ -139,11 +139,17 @@ _ALERT: Final = {"alertname": "LanewatchX"}
     [
         pytest.param(_ALERT | {"severity": "critical", "cluster": "c", "pool": "p"}, PAGE, id="a page"),
         pytest.param(_ALERT | {"severity": "critical"}, PAGE, id="a page without cluster and pool"),
-        pytest.param(_ALERT | {"severity": "critical", "class": "application"}, PAGE, id="a page is first a page"),
+        pytest.param(
+            _ALERT | {"severity": "critical", "xid": "79", "owner_namespace": "lab"}, PAGE, id="a page is first a page"
+        ),
         pytest.param(_ALERT | {"severity": "warning", "pool": "p"}, TICKET, id="a ticket"),
-        pytest.param(_ALERT | {"severity": "warning", "class": "hardware"}, TICKET, id="a ticket about hardware"),
-        pytest.param(_ALERT | {"severity": "warning", "class": "application"}, OWNERS, id="an Xid of the program"),
-        pytest.param(_ALERT | {"severity": "info", "class": "application"}, OWNERS, id="the same as info"),
+        pytest.param(_ALERT | {"severity": "warning", "xid": "31"}, TICKET, id="an Xid of nobody known"),
+        pytest.param(
+            _ALERT | {"severity": "warning", "xid": "31", "owner_namespace": "lab"}, OWNERS, id="an Xid of the program"
+        ),
+        pytest.param(
+            _ALERT | {"severity": "info", "xid": "31", "owner_namespace": "lab"}, OWNERS, id="the same as info"
+        ),
         pytest.param(_ALERT | {"severity": "info"}, INFO, id="an info"),
         pytest.param({"alertname": "LanewatchWatchdog", "severity": "none"}, HEARTBEAT, id="the heartbeat"),
         pytest.param(_ALERT, TICKET, id="no severity at all is not lost"),
@@ -171,7 +177,5 @@ def test_amtool_finds_the_receiver(labels: Mapping[str, str], receiver: str) -> 
 def test_every_alert_of_the_pack_reaches_who_it_is_for(alert: Any) -> None:  # noqa: ANN401  # an Alert
     """By the labels that its rule gives it."""
     expected = {"page": PAGE, "ticket": TICKET, "info": INFO, "heartbeat": HEARTBEAT}[alert.severity]
-    if alert.labels.get("class") == "application" and alert.severity != "page":
-        expected = OWNERS
     labels = {"alertname": alert.name, "severity": SEVERITY_LABEL[alert.severity], **alert.labels}
     test_amtool_finds_the_receiver(labels, expected)
