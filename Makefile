@@ -40,7 +40,7 @@ verify: venv tools ## everything against the pinned real tools
 tools: venv ## build the pinned real tools once, into a cache outside the tree
 	$(BIN)/python tests/tools/build.py
 
-generate: venv ## write the rules, the dashboards and METRICS.md out of their sources
+generate: venv ## write the rules, the dashboards, the chart's values and the documents out of their sources
 	$(BIN)/lanewatch generate
 
 lint: venv ## format check, lint, types, direction of imports
