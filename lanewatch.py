@@ -163,11 +163,13 @@ def generate(*, is_check: bool, out: str) -> None:
 def _generated() -> dict[str, str]:
     import alerts.render  # noqa: PLC0415
     import dashboards.render  # noqa: PLC0415
-    from exporter import metrics_document  # noqa: PLC0415
+    from exporter import configuration_document, metrics_document  # noqa: PLC0415
     from exporter.chart import documents as chart_documents  # noqa: PLC0415
     from probes import fault_document  # noqa: PLC0415
 
-    documents = metrics_document.render() | fault_document.render() | chart_documents.render()
+    documents = (
+        metrics_document.render() | configuration_document.render() | fault_document.render() | chart_documents.render()
+    )
     return {**alerts.render.render(), **dashboards.render.render(), **documents}
 
 

@@ -6,8 +6,9 @@ import pytest
 
 import alerts.render
 import dashboards.render
-from exporter import metrics_document
+from exporter import configuration_document, metrics_document
 from exporter.catalogue import METRICS
+from exporter.chart import documents as chart_documents
 from probes import fault_document
 
 _ROOT = Path(__file__).parents[1]
@@ -15,7 +16,9 @@ _MADE = {
     **alerts.render.render(),
     **dashboards.render.render(),
     **metrics_document.render(),
+    **configuration_document.render(),
     **fault_document.render(),
+    **chart_documents.render(),
 }
 
 
