@@ -8,6 +8,7 @@ SCENARIO ?= healthy
 LISTEN ?= 127.0.0.1:19840
 
 IMAGE ?= lanewatch:dev
+OUTPUT ?= --push --provenance=mode=max --sbom=true
 PLATFORMS ?= linux/amd64,linux/arm64
 
 .PHONY: help venv demo serve test verify generate lint format bench tools lock image sbom audit clean
@@ -66,7 +67,7 @@ LOCK := --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header 
 
 image: ## build the image for both architectures (PYTHON_DIGEST=sha256:... pins its base; needs docker buildx)
 	@[[ "$(PYTHON_DIGEST)" =~ ^sha256:[0-9a-f]{64}$$ ]] || { echo "expected PYTHON_DIGEST=sha256:<64 hex digits> of python:3.13-slim, found '$(PYTHON_DIGEST)'" >&2; exit 2; }
-	docker buildx build --platform $(PLATFORMS) --provenance=mode=max --sbom=true --tag $(IMAGE) \
+	docker buildx build --platform $(PLATFORMS) $(OUTPUT) --tag $(IMAGE) \
 	  --build-arg PYTHON_DIGEST=$(PYTHON_DIGEST) --build-arg VERSION="$$(sed -n 's/^VERSION.*"\(.*\)"$$/\1/p' exporter/version.py)" \
 	  --build-arg REVISION="$$(git rev-parse HEAD)" .
 
