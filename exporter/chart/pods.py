@@ -51,9 +51,9 @@ class GpuAccess(Part, frozen=True):
         Meta(
             description="runtimeClass: the RuntimeClass below and NVIDIA_VISIBLE_DEVICES; env: the variable alone, "
             "where NVIDIA's runtime is the default one; cdi: an annotation that the runtime's CDI reads; volumeMount: "
-            "a mount in place of the variable, for nodes that refuse it (Bottlerocket); dra: a claim with admin access, "
-            "its namespace needs the label resource.kubernetes.io/admin-access=true; hostDriver: the node's own library, "
-            "without any toolkit, in a privileged container."
+            "a mount in place of the variable, for nodes that refuse it (Bottlerocket); dra: a claim with admin "
+            "access, its namespace needs the label resource.kubernetes.io/admin-access=true; hostDriver: the node's "
+            "own library, without any toolkit, in a privileged container."
         ),
     ] = "runtimeClass"
     runtime_class_name: Annotated[
