@@ -72,18 +72,18 @@ image: ## build the image for both architectures (PYTHON_DIGEST=sha256:... pins 
 	  --build-arg REVISION="$$(git rev-parse HEAD)" .
 
 SUPPLY := .venv/supply
+SBOM ?= dist/lanewatch.cdx.json
 $(SUPPLY)/.installed: requirements-supply.txt | venv
 	$(PYTHON) -m venv $(SUPPLY)
 	$(SUPPLY)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-supply.txt
 	@touch $@
 
 sbom: $(SUPPLY)/.installed ## write dist/lanewatch.cdx.json: what the image carries of others, with hashes (CycloneDX)
-	mkdir -p dist
-	$(SUPPLY)/bin/cyclonedx-py requirements requirements.txt --pyproject pyproject.toml --output-reproducible -o dist/lanewatch.cdx.json
+	mkdir -p $(dir $(SBOM))
+	$(SUPPLY)/bin/cyclonedx-py requirements requirements.txt --pyproject pyproject.toml --output-reproducible -o $(SBOM)
 
-audit: $(SUPPLY)/.installed ## ask the package index which locked versions have known holes (needs its JSON API; fails without)
-	$(SUPPLY)/bin/pip-audit --strict --disable-pip --progress-spinner off -r requirements.txt
-	$(SUPPLY)/bin/pip-audit --strict --disable-pip --progress-spinner off -r requirements-build.txt
+audit: $(SUPPLY)/.installed ## ask which locked versions have known holes: the package index, or a service of yours (AUDIT=...)
+	$(SUPPLY)/bin/pip-audit --strict --disable-pip --progress-spinner off $(AUDIT) -r requirements.txt -r requirements-build.txt
 
 clean: ## remove what make made in the tree
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist

@@ -98,6 +98,15 @@ def test_it_runs_as_nobody_in_particular_and_without_a_shell() -> None:
     assert _final("RUN") == []
 
 
+def test_the_chart_runs_what_the_image_has() -> None:
+    """Its pods name the command without a path, and the watcher's user as a number."""
+    pod = (_ROOT / "chart/templates/_pod.tpl").read_text(encoding="utf-8")
+    (environment,) = _final("ENV")
+    assert "command: [lanewatch, serve]" in pod
+    assert "PATH=/opt/lanewatch/bin:$PATH" in environment.split()
+    assert f"runAsUser: {_final('USER')[0].partition(':')[0]}\n" in pod
+
+
 def test_it_says_what_it_is() -> None:
     (labels,) = _final("LABEL")
     said = {key.removeprefix("org.opencontainers.image.") for key, _ in (w.split("=", 1) for w in shlex.split(labels))}

@@ -17,6 +17,7 @@ import yaml
 
 import lanewatch
 from documents import DOCUMENTS, ROOT, Block, blocks, steps
+from exporter.chart.documents import rows
 from exporter.chart.values import Values
 from exporter.config import parse_config
 from exporter.rights import RIGHTS
@@ -24,6 +25,7 @@ from probes.command import main as probe
 
 _EACH = pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+_SETTING = re.compile(r"`([a-z][A-Za-z_]*(?:\.[A-Za-z_]+)+)(?=[`:=])")
 _FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 _ENDS = frozenset({">", "|", "||", "&&"})  # of a command within its line
@@ -131,6 +133,29 @@ def test_links_lead_somewhere(path: Path) -> None:
 def test_the_readme_leads_to_every_document() -> None:
     links = set(_LINK.findall((ROOT / "README.md").read_text(encoding="utf-8")))
     assert {f"docs/{path.name}" for path in DOCUMENTS[1:]} - links == set()
+
+
+def _keys() -> set[str]:
+    """Return the path of every key of the configuration, as its document has them."""
+    found: set[str] = set()
+    section = ""
+    for line in (ROOT / "docs/configuration.md").read_text(encoding="utf-8").splitlines():
+        if heading := re.fullmatch(r"## (?:`(.+)`|The whole file)", line):
+            section = f"{heading[1]}." if heading[1] else ""
+        elif row := re.match(r"\| `(\w+)` \|", line):
+            found.add(f"{section}{row[1]}".replace("[]", ""))
+    return found
+
+
+@_EACH
+def test_settings_that_are_named_exist(path: Path) -> None:
+    """A value of the chart or a key of the configuration that a text names by its path is there, spelt so."""
+    keys = _keys()
+    known = {row.path for row in rows()} | keys | {f"config.{key}" for key in keys}
+    roots = {name.partition(".")[0] for name in known}
+    text = _FENCED.sub("", path.read_text(encoding="utf-8")).replace("[]", "")
+    named = {name for name in _SETTING.findall(text) if name.partition(".")[0] in roots}
+    assert named - known == set()
 
 
 def test_the_document_of_security_names_every_right() -> None:
