@@ -27,6 +27,8 @@ NODE_POOL: Final = "lanewatch:node_pool:info"
 HOST: Final = "lanewatch:node_host:info"  # a node that hosts a lane, hosted one, or should: it may be of several pools
 
 _MISSED_SCRAPE: Final = "2m"  # as in `latest`: an alert that lost its pool for one evaluation would be another one
+# What looks back for half an hour must not lose its pool while the exporter is away for minutes.
+_AGO: Final = "1h"
 _KEPT: Final = "10m"  # each evaluation says it anew; the rest bridges a Prometheus that restarts
 
 # What is joined must be there once; `by` names all that it is known by, whoever scrapes it.
@@ -77,13 +79,20 @@ def _recent(selector: str) -> str:
     return f"last_over_time({selector}[{_MISSED_SCRAPE}])"
 
 
+def _known(selector: str, by: str) -> str:
+    """Return what is said now, and of whom nothing is said now, what was said last."""
+    return f"{selector}\nor\nlast_over_time({selector}[{_AGO}]) unless on ({by}) {selector}"
+
+
 def _kept(now: Record, name: str, by: str, while_: str) -> Record:
-    before = f"last_over_time({name}[{_KEPT}])\n  and on ({by}) {_recent(while_)}\n  unless on ({by}) {now.name}"
+    there = f"and on ({by}) last_over_time({while_}[{_AGO}])"
+    before = f"last_over_time({name}[{_KEPT}])\n  {there}\n  unless on ({by}) {now.name}"
     return Record(name=name, expr=f"{now.name}\nor\n(\n  {before}\n)", labels=now.labels)
 
 
 _POD_OF_LANE: Final = (
-    f'label_replace({_recent(LANE_POD_INFO.where())}, "owner_namespace", "$1", "lane_namespace", "(.*)")'
+    f"label_replace(\n{indent(_known(str(LANE_POD_INFO), 'cluster, lane_namespace, owner_pod'))},\n"
+    '  "owner_namespace", "$1", "lane_namespace", "(.*)"\n)'
 )
 
 _ALIAS_NOW: Final = Record(
@@ -118,7 +127,7 @@ _HOST_NOW: Final = Record(
 GROUP: Final = Group(
     name="lanewatch-places",
     rules=(
-        Record(name=LANE_POOL, expr=_one_pool(_recent(LANE_INFO.where()), _LANE), labels=("lane", "pool")),
+        Record(name=LANE_POOL, expr=_one_pool(_known(str(LANE_INFO), _LANE), _LANE), labels=("lane", "pool")),
         Record(
             name=POD_POOL,
             expr=_one_pool(_POD_OF_LANE, _POD),

@@ -32,3 +32,8 @@ def model(name: str) -> Path:
 def folder(name: str) -> Path:
     """Return where all files of a tool are."""
     return _view() / name
+
+
+def packages(name: str) -> Path:
+    """Return the folder in which a tool of npm has its packages."""
+    return folder(name) / "node_modules"
