@@ -1,6 +1,6 @@
 # The one image of all roles: `make image PYTHON_DIGEST=sha256:...` (docs/install.md says where the digest comes from).
 # glibc is needed: the driver's libnvidia-ml.so.1, which the container runtime mounts, is linked against it.
-ARG PYTHON_IMAGE=python:3.13-slim
+ARG PYTHON_IMAGE=python:3.11-slim
 ARG PYTHON_DIGEST
 
 FROM ${PYTHON_IMAGE}@${PYTHON_DIGEST} AS build

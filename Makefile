@@ -66,7 +66,7 @@ lock: ## write the requirements files anew out of pyproject.toml (needs uv)
 LOCK := --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header --universal --python-version 3.11
 
 image: ## build the image for both architectures (PYTHON_DIGEST=sha256:... pins its base; needs docker buildx)
-	@[[ "$(PYTHON_DIGEST)" =~ ^sha256:[0-9a-f]{64}$$ ]] || { echo "expected PYTHON_DIGEST=sha256:<64 hex digits> of python:3.13-slim, found '$(PYTHON_DIGEST)'" >&2; exit 2; }
+	@[[ "$(PYTHON_DIGEST)" =~ ^sha256:[0-9a-f]{64}$$ ]] || { echo "expected PYTHON_DIGEST=sha256:<64 hex digits> of python:3.11-slim, found '$(PYTHON_DIGEST)'" >&2; exit 2; }
 	docker buildx build --platform $(PLATFORMS) $(OUTPUT) --tag $(IMAGE) \
 	  --build-arg PYTHON_DIGEST=$(PYTHON_DIGEST) --build-arg VERSION="$$(sed -n 's/^VERSION.*"\(.*\)"$$/\1/p' exporter/version.py)" \
 	  --build-arg REVISION="$$(git rev-parse HEAD)" .
