@@ -24,6 +24,11 @@ app.kubernetes.io/part-of: lanewatch
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 
+{{/* Our labels and .more, as a mapping in which no key stands twice: ours win. */}}
+{{- define "lanewatch.labelsWith" -}}
+{{- toYaml (merge (include "lanewatch.labels" .root | fromYaml) (default dict .more)) -}}
+{{- end -}}
+
 {{/* The components that run: a list of words, to be split. */}}
 {{- define "lanewatch.components" -}}
 {{- get (dict "split" "node cluster" "node" "node" "cluster" "cluster" "all" "all") .Values.role -}}

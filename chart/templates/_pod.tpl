@@ -11,11 +11,8 @@ The pod of one component: .root, and .component out of node, cluster, all. What 
 {{- $usesEnv := and $isHostly (has $access.mode (list "runtimeClass" "env" "volumeMount")) -}}
 metadata:
   labels:
-    {{- with $place.podLabels }}
-    {{- toYaml . | nindent 4 }}
-    {{- end }}
-    {{- include "lanewatch.labels" $root | nindent 4 }}
-    app.kubernetes.io/component: {{ .component }}
+    {{- $more := merge (dict "app.kubernetes.io/component" .component) (default dict $place.podLabels) }}
+    {{- include "lanewatch.labelsWith" (dict "root" $root "more" $more) | nindent 4 }}
   {{- $annotations := dict }}
   {{- if $values.restartOnConfig }}
   {{- $_ := set $annotations "checksum/config" (include "lanewatch.config" $root | sha256sum) }}

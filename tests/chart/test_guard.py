@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pytest
 
-from e2e.helm import CHART, WHERE, Helm, installed, namespace
+from e2e.helm import CHART, WHERE, Helm, Said, installed, namespace
 from e2e.stage import DEEP, FAST, GPU, LABELS, load
 from e2e.waiting import eventually
 
@@ -68,8 +68,13 @@ def _refusal_of_scale(helm: Helm, name: str, replicas: int = 1) -> str:
     return helm.kubectl(*line).err
 
 
+def _apply(helm: Helm, manifest: str) -> Said:
+    line = ("apply", "--server-side", "--force-conflicts", "--dry-run=server", "--filename=-")
+    return helm.kubectl(*line, given=manifest)
+
+
 def _refusal_of(helm: Helm, manifest: str) -> str:
-    return helm.kubectl("apply", "--dry-run=server", "--filename=-", given=manifest).err
+    return _apply(helm, manifest).err
 
 
 def _pods(helm: Helm, name: str) -> int:
@@ -190,8 +195,7 @@ def test_an_audit_refuses_nothing(guarded: Helm) -> None:
     warned = "Warning: Validation failed for ValidatingAdmissionPolicy 'lanewatch-lanewatch-lanes'"
     manifest = lane(DEEP, replicas=1)
     try:
-        said = partial(guarded.kubectl, "apply", "--dry-run=server", "--filename=-", given=manifest)
-        eventually(lambda: said().code, expected=0, within=SOON, what="an audit that lets through")
-        assert warned in said().err
+        eventually(lambda: _apply(guarded, manifest).code, expected=0, within=SOON, what="an audit that lets through")
+        assert warned in _apply(guarded, manifest).err
     finally:
         upgrade("--set=guard.actions={Deny}")

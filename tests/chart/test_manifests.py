@@ -1,14 +1,13 @@
 """Each sample of values with real Helm against a real API server that knows the operators' kinds."""
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 import yaml
 
-from e2e.helm import CHART, GRAFANA, MONITORING, SAMPLES, WHERE, Helm, installed, of_kind
+from e2e.helm import CHART, GRAFANA, MONITORING, SAMPLES, WHERE, Helm, installed, of_kind, with_routes
 from e2e.waiting import eventually
 
 pytestmark = pytest.mark.real
@@ -54,11 +53,11 @@ def test_it_is_installed_upgraded_and_removed(helm: Helm, sample: Path) -> None:
         assert helm.run("get", "manifest", "lanewatch", *WHERE).well == before
     kinds = sorted({_resource(one) for one in yaml.safe_load_all(before) if one})
 
-    def left() -> list[str]:
+    def left() -> str:
         selector = "--selector=app.kubernetes.io/instance=lanewatch"
-        return helm.kubectl("get", ",".join(kinds), "--all-namespaces", selector, "--output=name").well.split()
+        return helm.kubectl("get", ",".join(kinds), "--all-namespaces", selector, "--output=name").well
 
-    eventually(left, expected=[], within=SOON, what="objects left behind")
+    eventually(left, expected="", within=SOON, what="objects left behind")
 
 
 def _resource(one: dict[str, Any]) -> str:
@@ -156,25 +155,13 @@ def test_a_changed_configuration_restarts_the_pods_unless_told_otherwise(helm: H
 
 def test_the_routes_are_the_file_of_the_rules(helm: Helm, tmp_path: Path) -> None:
     """Spec for spec; the chart gives name, namespace and labels."""
-    copy = _with_routes(tmp_path)
+    copy = with_routes(tmp_path)
     line = ("template", "lanewatch", copy, "--set=alertmanager.enabled=true", "--namespace=lanewatch")
     said = helm.run(*line, *(f"--api-versions={one}" for one in MONITORING)).well
     (config,) = of_kind([one for one in yaml.safe_load_all(said) if one], "AlertmanagerConfig")
     file = yaml.safe_load((copy / "files" / "alertmanager" / "alertmanagerconfig.yaml").read_text(encoding="utf-8"))
     assert config["spec"] == file["spec"]
     assert config["metadata"]["namespace"] == "lanewatch"
-
-
-def _with_routes(directory: Path) -> Path:
-    """Return a copy of the chart that has routes, whatever they are."""
-    copy = Path(shutil.copytree(CHART, directory / "chart"))
-    path = copy / "files" / "alertmanager" / "alertmanagerconfig.yaml"
-    if not path.exists():
-        path.parent.mkdir(parents=True)
-        spec = {"route": {"receiver": "nobody"}, "receivers": [{"name": "nobody"}]}
-        document = {"apiVersion": MONITORING[1], "kind": "AlertmanagerConfig", "metadata": {"name": "x"}, "spec": spec}
-        path.write_text(yaml.safe_dump(document), encoding="utf-8")
-    return copy
 
 
 def test_the_notes_say_what_is_missing(helm: Helm) -> None:

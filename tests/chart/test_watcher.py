@@ -136,6 +136,19 @@ def _helm_test(objects: list[Any], component: str, url: str, role: str = "") -> 
     return subprocess.run(line, capture_output=True, check=False).returncode
 
 
+def test_roles_of_namespaces_are_enough(helm: Helm, tmp_path: Path) -> None:
+    """With a Role in each namespace that it watches, the true program is refused nothing either."""
+    narrow = "--set=config.kubernetes.namespaces={vllm,lanewatch}"
+    with installed(helm, narrow, release="narrow"):
+        token = helm.kubectl("create", "token", "narrow-lanewatch", "--namespace=lanewatch").well.strip()
+        kubeconfig = {"KUBECONFIG": str(helm.cluster.kubeconfig_of(token))}
+        with started(helm.template(narrow), "Deployment", tmp_path, kubeconfig) as watcher:
+            for source in SOURCES:
+                watcher.eventually(c.SOURCE_UP, 1.0, source=source)
+        assert _can(helm, token, "list", "pods", "--namespace=vllm") == "yes"
+        assert _can(helm, token, "list", "pods", "--namespace=llm") == "no"
+
+
 def test_the_account_may_do_nothing_else(helm: Helm, watched: str) -> None:
     """What it may beyond what any account may is the table, word for word."""
     anyone = everything_that(helm.cluster, helm.cluster.account(namespace(helm.cluster, "anyone"), "anyone"), "vllm")
@@ -176,11 +189,10 @@ def test_it_cannot(helm: Helm, watched: str, asked: str) -> None:
     assert _can(helm, watched, *asked.split()) == "no"
 
 
-def _can(helm: Helm, token: str, verb: str, resource: str) -> str:
+def _can(helm: Helm, token: str, verb: str, resource: str, where: str = "--all-namespaces") -> str:
     """Return what the API server says to the owner of the token."""
     config = helm.cluster.kubeconfig_of(token)
-    said = helm.kubectl(f"--kubeconfig={config}", "auth", "can-i", verb, resource, "--all-namespaces")
-    return said.out.strip()
+    return helm.kubectl(f"--kubeconfig={config}", "auth", "can-i", verb, resource, where).out.strip()
 
 
 def test_configurations_of_all_samples_start_nothing_unknown(helm: Helm) -> None:

@@ -1,6 +1,7 @@
 """Helm and kubectl as a user runs them against a cluster, with a HOME of their own."""
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -68,12 +69,12 @@ class Helm:
 
 
 @contextmanager
-def installed(helm: Helm, *arguments: str | Path) -> Iterator[str]:
-    """Install the chart as release `lanewatch` while the context is open; gives what Helm says."""
+def installed(helm: Helm, *arguments: str | Path, release: str = "lanewatch") -> Iterator[str]:
+    """Install the chart while the context is open; gives what Helm says."""
     try:
-        yield helm.run("install", "lanewatch", CHART, *WHERE, *arguments).well
+        yield helm.run("install", release, CHART, *WHERE, *arguments).well
     finally:
-        helm.run("uninstall", "lanewatch", *WHERE, "--ignore-not-found")
+        helm.run("uninstall", release, *WHERE, "--ignore-not-found")
 
 
 def serve_operators_kinds(helm: Helm) -> None:
@@ -116,3 +117,15 @@ def refusal(cluster: Cluster, one: Object) -> str:
     path = f"{root}/namespaces/{metadata['namespace']}/{one['kind'].lower()}s?dryRun=All"
     response = cluster.request("POST", path, one)
     return "" if response.is_success else str(response.json()["message"])
+
+
+def with_routes(directory: Path) -> Path:
+    """Return a copy of the chart that has routes, whatever they are."""
+    copy = Path(shutil.copytree(CHART, directory / "chart"))
+    path = copy / "files" / "alertmanager" / "alertmanagerconfig.yaml"
+    if not path.exists():
+        path.parent.mkdir(parents=True)
+        spec = {"route": {"receiver": "nobody"}, "receivers": [{"name": "nobody"}]}
+        document = {"apiVersion": MONITORING[1], "kind": "AlertmanagerConfig", "metadata": {"name": "x"}, "spec": spec}
+        path.write_text(yaml.safe_dump(document), encoding="utf-8")
+    return copy
