@@ -24,6 +24,12 @@ from exporter.rights import RIGHTS
 from probes.command import main as probe
 
 _EACH = pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+_OTHERS = (
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "CHANGELOG.md",
+    ROOT / "chart/README.md",
+    ROOT / "docs/autoscaling/README.md",
+)
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _SETTING = re.compile(r"`([a-z][A-Za-z_]*(?:\.[A-Za-z_]+)+)(?=[`:=])")
 _OF_THEIR_CHART = "alertmanager.alertmanagerSpec."  # kube-prometheus-stack's
@@ -130,7 +136,7 @@ def _slugs(path: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@_EACH
+@pytest.mark.parametrize("path", [*DOCUMENTS, *_OTHERS], ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_lead_somewhere(path: Path) -> None:
     for link in _LINK.findall(_FENCED.sub("", path.read_text(encoding="utf-8"))):
         where, _, anchor = link.partition("#")
