@@ -173,6 +173,13 @@ def test_settings_that_are_named_exist(path: Path) -> None:
     assert {name for name in named - known if not name.startswith(_OF_THEIR_CHART)} == set()
 
 
+def test_every_flag_of_the_exporter_is_told() -> None:
+    text = (ROOT / "docs/configuration.md").read_text(encoding="utf-8")
+    flags = [name for one in lanewatch.serve.params for name in one.opts]
+    assert len(flags) > 4
+    assert [flag for flag in flags if f"`{flag}`" not in text] == []
+
+
 def test_the_document_of_security_names_every_right() -> None:
     text = (ROOT / "docs/security.md").read_text(encoding="utf-8")
     rows = [line for line in text.splitlines() if line.startswith("| `")]
