@@ -26,8 +26,8 @@ lanewatch config check lanewatch.yaml
 ```
 
 Keys of the gateway and of lanes are never in the file: it names an environment variable or a file that holds them.
-`lanewatch serve` has the flags `--config`, `--role`, `--web.listen-address`, `--web.config.file` and `--log.level`. Each is
-a variable too: `LANEWATCH_WEB_LISTEN_ADDRESS`, and so on.
+`lanewatch serve` has the flags `--config`, `--role`, `--web.listen-address`, `--web.config.file` and `--log.level`.
+Each is a variable too: `LANEWATCH_WEB_LISTEN_ADDRESS`, and so on.
 
 Below, `name[]` is each element of a list.
 """
