@@ -76,6 +76,7 @@ class Cluster:
             f"--service-account-key-file={self.key}",
             f"--api-audiences={issuer}",
             "--authorization-mode=RBAC",
+            "--allow-privileged=true",  # as every distribution has it: who may is for Pod Security to say
             f"--token-auth-file={self.folder / 'tokens.csv'}",
             "--endpoint-reconciler-type=none",
             "--shutdown-watch-termination-grace-period=1s",  # without it, one open watch holds the exit up for a minute

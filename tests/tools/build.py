@@ -79,6 +79,9 @@ def _build_one(store: Store, pin: Pin, entry: Path, steps: Steps) -> None:
     if pin.kind == "go":
         gotools.build(pin, entry, steps, go=_go(store))
         return
+    if pin.kind == "module":
+        gotools.take(pin, entry, steps, go=_go(store))
+        return
     if pin.kind == "npm":
         (node,) = (one for one in read_pins("tools") if one.name == "node")
         nodetools.build(pin, entry, steps, node=store.provide(node, pyvenvs.build) / "bin")

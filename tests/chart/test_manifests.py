@@ -1,0 +1,182 @@
+"""Each sample of values with real Helm against a real API server that knows the operators' kinds."""
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import yaml
+
+from e2e.helm import CHART, GRAFANA, MONITORING, SAMPLES, WHERE, Helm, installed, of_kind, with_routes
+from e2e.waiting import eventually
+
+pytestmark = pytest.mark.real
+
+OPERATORS: Final = {"ServiceMonitor", "PodMonitor", "Probe", "PrometheusRule", "AlertmanagerConfig", "GrafanaDashboard"}
+EACH: Final = pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.name.removesuffix("-values.yaml"))
+LARGEST: Final = 900 * 1024  # bytes; a ConfigMap holds 1 MiB
+GROUPS: Final = {path.stem for path in (CHART / "files" / "rules").glob("*.yaml")}
+SOON: Final = 20.0
+
+
+@EACH
+def test_it_is_without_fault(helm: Helm, sample: Path) -> None:
+    """Helm's own linter, strict, finds nothing."""
+    assert "0 chart(s) failed" in helm.run("lint", "--strict", CHART, "--values", sample).well
+
+
+@EACH
+def test_without_operators_nothing_of_theirs_is_made(helm: Helm, sample: Path) -> None:
+    """An object of a kind that is not served would fail the whole release."""
+    objects = helm.template("--values", sample)
+    assert of_kind(objects, *OPERATORS) == []
+    assert all(one["apiVersion"].count(".") == 0 or ".k8s.io/" in one["apiVersion"] for one in objects)
+
+
+@EACH
+def test_the_api_server_takes_every_object(helm: Helm, sample: Path) -> None:
+    """Strictly: a field that it does not know, or one that stands twice, is an error."""
+    objects = helm.template("--values", sample, served=(*MONITORING, GRAFANA))
+    made = helm.kubectl(
+        *("apply", "--dry-run=server", "--validate=strict", "--filename=-", "--output=name"),
+        given=yaml.safe_dump_all(objects),
+    ).well
+    assert len(made.splitlines()) == len(objects)
+
+
+@EACH
+def test_it_is_installed_upgraded_and_removed(helm: Helm, sample: Path) -> None:
+    """An upgrade that reuses the values changes nothing; a removal leaves nothing of ours."""
+    with installed(helm, "--values", sample):
+        before = helm.run("get", "manifest", "lanewatch", *WHERE).well
+        assert "deployed" in helm.run("upgrade", "lanewatch", CHART, *WHERE, "--reuse-values").well
+        assert helm.run("get", "manifest", "lanewatch", *WHERE).well == before
+    kinds = sorted({_resource(one) for one in yaml.safe_load_all(before) if one})
+
+    def left() -> str:
+        selector = "--selector=app.kubernetes.io/instance=lanewatch"
+        return helm.kubectl("get", ",".join(kinds), "--all-namespaces", selector, "--output=name").well
+
+    eventually(left, expected="", within=SOON, what="objects left behind")
+
+
+def _resource(one: dict[str, Any]) -> str:
+    group = one["apiVersion"].rpartition("/")[0]
+    return f"{one['kind'].lower()}.{group}" if group else one["kind"].lower()
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        pytest.param("replicas=2", "additional properties 'replicas' not allowed", id="an unknown value"),
+        pytest.param("gpuAccess.mode=privileged", "value must be one of", id="an unknown mode"),
+        pytest.param("config.aliasses=1", "additional properties 'aliasses' not allowed", id="an unknown key of ours"),
+        pytest.param("config.nvml.interval_seconds=0", "minimum: got 0, want 1", id="an interval of none"),
+        pytest.param("guard.enabled=true", "guard.namespaces: expected the namespaces", id="a guard of nothing"),
+    ],
+)
+def test_helm_refuses(helm: Helm, given: str, message: str) -> None:
+    """A wrong value is an error before anything is made, and the message names it."""
+    said = helm.run("template", "lanewatch", CHART, "--set", given)
+    assert said.code != 0
+    assert message in said.err
+
+
+def test_all_groups_of_rules_are_made_with_our_runbooks(helm: Helm) -> None:
+    """A PrometheusRule each, whose text is the file's but for the address of the runbooks."""
+    address = "https://git.example.com/runbooks"
+    objects = helm.template(
+        "--set", f"rules.runbooks={address}/", "--set", "rules.additionalLabels.release=m", served=MONITORING
+    )
+    rules = of_kind(objects, "PrometheusRule")
+    assert {one["spec"]["groups"][0]["name"] for one in rules} == GROUPS
+    assert {one["metadata"]["labels"]["release"] for one in rules} == {"m"}
+    for one in rules:
+        (group,) = one["spec"]["groups"]
+        text = (CHART / "files" / "rules" / f"{group['name']}.yaml").read_text(encoding="utf-8")
+        assert one["spec"] == yaml.safe_load(text.replace("runbook_url: alerts/runbooks", f"runbook_url: {address}"))
+
+
+def test_rules_for_a_prometheus_without_an_operator_are_the_files(helm: Helm) -> None:
+    """The ConfigMap holds each group as a file that promtool was shown, but for those that are left out."""
+    objects = helm.template("--values", CHART / "ci" / "no-operator-values.yaml")
+    (rules,) = [one for one in of_kind(objects, "ConfigMap") if one["metadata"]["name"] == "lanewatch-rules"]
+    assert {name.removesuffix(".yaml") for name in rules["data"]} == GROUPS - {"lanewatch-heartbeat"}
+    for name, text in rules["data"].items():
+        assert text.strip() == (CHART / "files" / "rules" / name).read_text(encoding="utf-8").strip()
+
+
+def test_each_dashboard_is_a_configmap_of_its_own(helm: Helm) -> None:
+    """Small enough, whole, and found by sidecar and operator alike."""
+    objects = helm.template("--set", "dashboards.operator.enabled=true", served=[GRAFANA])
+    files = {path.name: path.read_text(encoding="utf-8") for path in (CHART / "files" / "dashboards").glob("*.json")}
+    boards = {
+        next(iter(one["data"])): one
+        for one in of_kind(objects, "ConfigMap")
+        if "grafana_dashboard" in one["metadata"]["labels"]
+    }
+    assert {name: json.loads(one["data"][name]) for name, one in boards.items()} == {
+        name: json.loads(text) for name, text in files.items()
+    }
+    assert max(len(json.dumps(one).encode()) for one in boards.values()) < LARGEST
+    named = {
+        (one["spec"]["configMapRef"]["name"], one["spec"]["configMapRef"]["key"])
+        for one in of_kind(objects, "GrafanaDashboard")
+    }
+    assert named == {(one["metadata"]["name"], name) for name, one in boards.items()}
+
+
+def test_a_scrape_has_limits(helm: Helm) -> None:
+    """Whatever a page says, it cannot fill the Prometheus that reads it."""
+    for kind in ("ServiceMonitor", "PodMonitor"):
+        (monitor,) = of_kind(helm.template("--set", f"monitor.kind={kind}", served=MONITORING), kind)
+        limits = {name: value for name, value in monitor["spec"].items() if name.endswith("Limit")}
+        assert set(limits) == {
+            "sampleLimit",
+            "labelLimit",
+            "labelNameLengthLimit",
+            "labelValueLengthLimit",
+            "bodySizeLimit",
+        }
+        assert all(limits.values())
+
+
+def test_a_changed_configuration_restarts_the_pods_unless_told_otherwise(helm: Helm) -> None:
+    """The checksum is of the configuration alone."""
+
+    def checksums(*arguments: str) -> set[str | None]:
+        objects = of_kind(helm.template(*arguments), "Deployment", "DaemonSet")
+        return {one["spec"]["template"]["metadata"].get("annotations", {}).get("checksum/config") for one in objects}
+
+    assert checksums("--set", "logLevel=debug") == checksums()
+    assert checksums("--set", "config.node=other").isdisjoint(checksums())
+    assert checksums("--set", "restartOnConfig=false") == {None}
+
+
+def test_the_routes_are_the_file_of_the_rules(helm: Helm, tmp_path: Path) -> None:
+    """Spec for spec; the chart gives name, namespace and labels."""
+    copy = with_routes(tmp_path)
+    line = ("template", "lanewatch", copy, "--set=alertmanager.enabled=true", "--namespace=lanewatch")
+    said = helm.run(*line, *(f"--api-versions={one}" for one in MONITORING)).well
+    (config,) = of_kind([one for one in yaml.safe_load_all(said) if one], "AlertmanagerConfig")
+    file = yaml.safe_load((copy / "files" / "alertmanager" / "alertmanagerconfig.yaml").read_text(encoding="utf-8"))
+    assert config["spec"] == file["spec"]
+    assert config["metadata"]["namespace"] == "lanewatch"
+
+
+def test_the_notes_say_what_is_missing(helm: Helm) -> None:
+    """A release without the label, the key, the level and the RuntimeClass is told so."""
+    values = CHART / "ci" / "k3s-homelab-values.yaml"
+    said = helm.run(
+        *("install", "lanewatch", CHART, "--namespace=lanewatch", "--dry-run=client", "--values", values),
+        "--set=secretVariables=null",
+    ).well
+    notes = said.partition("NOTES:")[2]
+    for line in (
+        "pod-security.kubernetes.io/enforce=privileged",
+        "kubectl get runtimeclass nvidia",
+        "secretVariables: [{variable: LANEWATCH_GATEWAY_KEY",
+        "monitor.additionalLabels.release=... rules.additionalLabels.release=...",
+        "The guard is in force with Audit, Warn; the active lane is qwen36-35b-gguf-fast",
+    ):
+        assert line in notes
