@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
+from alerts.rules_command import rules
 from exporter.errors import ConfigError, ListenError
 from exporter.sources.simulated_scenarios import SCENARIOS
 from exporter.version import VERSION
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 _USAGE_ERROR: Final = 2
 _ADDRESS: Final = "0.0.0.0:19840"
 _EXPORTER: Final = "http://127.0.0.1:19840"
+_PROMETHEUS_TOKEN: Final = "LANEWATCH_PROMETHEUS_TOKEN"  # noqa: S105  # the name of a variable, no token
 _DEMO: Final = """\
 Lanewatch demo, scenario {scenario}. Everything below is simulated: no card, no cluster, no model.
 
@@ -41,6 +43,9 @@ _log = logging.getLogger("lanewatch")
 @click.version_option(VERSION, prog_name="lanewatch")
 def main() -> None:
     """Tell which layer failed: card, driver, allocation, lane, server, gateway or alias."""
+
+
+main.add_command(rules)
 
 
 def _split_address(_context: click.Context, _option: click.Parameter, value: str) -> tuple[str, int]:
@@ -129,7 +134,11 @@ def config_group() -> None:
 @click.argument("file")
 def check(file: str) -> None:
     """Say whether FILE is valid; exit 2 and say what is wrong where it is not."""
+    from alerts.objectives import seldom_asked  # noqa: PLC0415
+
     config = _read_or_exit(file)
+    for note in seldom_asked(config):
+        click.echo(f"{file}: {note}")
     click.echo(f"{file}: valid: pools {len(config.pools)}, lanes {len(config.lanes)}, aliases {len(config.aliases)}")
 
 
@@ -141,11 +150,40 @@ def reference() -> None:
     click.echo(config_reference.reference(), nl=False)
 
 
+@rules.command("check")
+@click.option("--prometheus", "url", required=True, metavar="URL", help="A Prometheus, or what answers as one.")
+@click.option("--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.option(
+    "--token-file", default="", metavar="FILE", help=f"File with a bearer token; else ${_PROMETHEUS_TOKEN}, if set."
+)
+def check_rules(url: str, output: str, token_file: str) -> None:
+    """Say which rule selects nothing on a live server, and why; exit 0 pass, 10 warn, 20 an alert is blind."""
+    import asyncio  # noqa: PLC0415
+    import json  # noqa: PLC0415
+
+    from alerts import live_check  # noqa: PLC0415
+    from alerts.live_prometheus import LiveError  # noqa: PLC0415
+    from exporter.config_path import Gateway  # noqa: PLC0415
+    from probes.secret import read_key  # noqa: PLC0415
+
+    try:
+        token = read_key(Gateway(url=url, key_file=token_file, key_variable=_PROMETHEUS_TOKEN))
+        checked = asyncio.run(live_check.check_at(url, token.reveal))
+    except ConfigError as error:
+        _exit_with(error)
+    except LiveError as error:
+        click.echo(f"lanewatch: {url}: {error}", err=True)
+        raise SystemExit(20) from error
+    is_json = output == "json"
+    click.echo(json.dumps(live_check.as_data(checked), indent=2) if is_json else live_check.as_text(checked))
+    raise SystemExit(live_check.EXIT_CODES[live_check.verdict(checked)])
+
+
 @main.command()
 @click.option("--check", "is_check", is_flag=True, help="Write nothing; exit 1 and name the files that differ.")
 @click.option("--out", default=".", show_default=True, metavar="DIRECTORY", help="Root of the checkout.")
 def generate(*, is_check: bool, out: str) -> None:
-    """Write the rules, the dashboards, the chart's values and the documents out of their sources."""
+    """Write the rules, the routes, the dashboards, the chart's values and the generated documents."""
     differing = {path: text for path, text in sorted(_generated().items()) if _differs(Path(out, path), text)}
     for path, text in differing.items():
         click.echo(f"{path}: {'differs: run `make generate`' if is_check else 'written'}")
@@ -157,14 +195,17 @@ def generate(*, is_check: bool, out: str) -> None:
 
 
 def _generated() -> dict[str, str]:
+    import alerts.alertmanager  # noqa: PLC0415
+    import alerts.document  # noqa: PLC0415
     import alerts.render  # noqa: PLC0415
     import dashboards.render  # noqa: PLC0415
     from exporter import metrics_document  # noqa: PLC0415
     from exporter.chart import documents as chart_documents  # noqa: PLC0415
     from probes import fault_document  # noqa: PLC0415
 
-    documents = metrics_document.render() | fault_document.render() | chart_documents.render()
-    return {**alerts.render.render(), **dashboards.render.render(), **documents}
+    documents = metrics_document.render() | fault_document.render() | alerts.document.render()
+    documents |= chart_documents.render()
+    return {**alerts.render.render(), **alerts.alertmanager.render(), **dashboards.render.render(), **documents}
 
 
 def _differs(path: Path, text: str) -> bool:
@@ -182,9 +223,14 @@ def _read_or_exit(path: str | None) -> "Config":
     from exporter.config import read_config  # noqa: PLC0415
 
     try:
-        return read_config(path)
+        config = read_config(path)
+        if config.aliases:
+            from alerts.objectives import refuse_silent_objectives  # noqa: PLC0415
+
+            refuse_silent_objectives(config, path or "")
     except ConfigError as error:
         _exit_with(error)
+    return config
 
 
 def _exit_with(error: ConfigError) -> NoReturn:

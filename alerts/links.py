@@ -12,9 +12,11 @@ from alerts.rule import Layer
 RUNBOOKS: Final = "alerts/runbooks"
 # Uids of the dashboards; kept for ever, links hold them.
 INFERENCE_BOARD: Final = "lanewatch-inference"
+GPU_BOARD: Final = "lanewatch-gpu-overview"
 CARD_BOARD: Final = "lanewatch-gpu-node"
 ALIAS_BOARD: Final = "lanewatch-alias"
 EXPORTER_BOARD: Final = "lanewatch-exporter"
+FLEET_BOARD: Final = "lanewatch-fleet"
 BOARDS: Final[Mapping[Layer, str]] = {
     "node": CARD_BOARD,
     "card": CARD_BOARD,

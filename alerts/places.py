@@ -1,4 +1,4 @@
-"""Which pool an alias, a lane or a card belongs to: what alerts are routed, grouped and inhibited by.
+"""Which pool an alias, a lane, a card or a node belongs to: what alerts are routed, grouped and inhibited by.
 
 The watcher knows the pool of a lane, the configuration the lane of an alias, the kubelet the pod on a card. What was
 known stays while the alias or the card is there: an outage that hides a lane must not rename the alert that is firing.
@@ -8,19 +8,34 @@ from typing import Final
 
 from alerts.promql import indent
 from alerts.rule import Group, Record
-from exporter.catalogue import ALIAS_INFO, GPU_OWNER_INFO, GPU_UP, LANE_INFO, LANE_POD_INFO
+from exporter.catalogue import (
+    ALIAS_INFO,
+    GPU_OWNER_INFO,
+    GPU_UP,
+    LANE_INFO,
+    LANE_POD_INFO,
+    LANE_REQUEST_RATIO,
+    NODE_BASELINE,
+    POOL_STATE_SINCE,
+)
 
 LANE_POOL: Final = "lanewatch:lane_pool:info"
 POD_POOL: Final = "lanewatch:pod_pool:info"
 ALIAS_POOL: Final = "lanewatch:alias_pool:info"
 GPU_POOL: Final = "lanewatch:gpu_pool:info"
+NODE_POOL: Final = "lanewatch:node_pool:info"
+HOST: Final = "lanewatch:node_host:info"  # a node that hosts a lane, hosted one, or should: it may be of several pools
 
+_MISSED_SCRAPE: Final = "2m"  # as in `latest`: an alert that lost its pool for one evaluation would be another one
+# What looks back for half an hour must not lose its pool while the exporter is away for minutes.
+_AGO: Final = "1h"
 _KEPT: Final = "10m"  # each evaluation says it anew; the rest bridges a Prometheus that restarts
 
 # What is joined must be there once; `by` names all that it is known by, whoever scrapes it.
 _LANE: Final = "cluster, lane"
 _ALIAS: Final = "cluster, alias"
 _CARD: Final = "cluster, node, gpu_uuid"
+_NODE: Final = "cluster, node"
 _POD: Final = "cluster, owner_namespace, owner_pod"
 
 
@@ -39,6 +54,16 @@ def in_pool_of_card(expr: str) -> str:
     return _placed(expr, GPU_POOL, _CARD)
 
 
+def in_pool_of_node(expr: str) -> str:
+    """Return `expr`, whose series have `node` and no pool, with the node's pool as a label where it has exactly one."""
+    return _placed(expr, NODE_POOL, _NODE)
+
+
+def on_a_host(expr: str) -> str:
+    """Return `expr`, whose series have `node`, for nodes that host a lane or should: of the others nobody waits."""
+    return f"(\n{indent(expr)}\n)\nand on ({_NODE}) {HOST}"
+
+
 def _placed(expr: str, pools: str, by: str) -> str:
     inner = indent(expr)
     return f"(\n{inner}\n) * on ({by}) group_left (pool) {pools}\nor\n(\n{inner}\n) unless on ({by}) {pools}"
@@ -50,12 +75,25 @@ def _one_pool(found: str, by: str) -> str:
     return f"{pools}\nunless on ({by}) (\n  count by ({by}) (\n{indent(pools, 4)}\n  ) > 1\n)"
 
 
+def _recent(selector: str) -> str:
+    return f"last_over_time({selector}[{_MISSED_SCRAPE}])"
+
+
+def _known(selector: str, by: str) -> str:
+    """Return what is said now, and of whom nothing is said now, what was said last."""
+    return f"{selector}\nor\nlast_over_time({selector}[{_AGO}]) unless on ({by}) {selector}"
+
+
 def _kept(now: Record, name: str, by: str, while_: str) -> Record:
-    before = f"last_over_time({name}[{_KEPT}])\n  and on ({by}) {while_}\n  unless on ({by}) {now.name}"
+    there = f"and on ({by}) last_over_time({while_}[{_AGO}])"
+    before = f"last_over_time({name}[{_KEPT}])\n  {there}\n  unless on ({by}) {now.name}"
     return Record(name=name, expr=f"{now.name}\nor\n(\n  {before}\n)", labels=now.labels)
 
 
-_POD_OF_LANE: Final = f'label_replace({LANE_POD_INFO}, "owner_namespace", "$1", "lane_namespace", "(.*)")'
+_POD_OF_LANE: Final = (
+    f"label_replace(\n{indent(_known(str(LANE_POD_INFO), 'cluster, lane_namespace, owner_pod'))},\n"
+    '  "owner_namespace", "$1", "lane_namespace", "(.*)"\n)'
+)
 
 _ALIAS_NOW: Final = Record(
     name="lanewatch:alias_pool_now:info",
@@ -71,10 +109,25 @@ _GPU_NOW: Final = Record(
     labels=("node", "gpu_uuid", "pool"),
 )
 
+# A parked lane has its share of the only node that it could run on; a unit that is a node is named by it.
+_ON_NODES: Final = (
+    f"(\n  {_recent(LANE_POD_INFO.where(node='~.+'))}\n  or\n  {_recent(LANE_REQUEST_RATIO.where())}\n  or\n"
+    f'  label_replace({_recent(POOL_STATE_SINCE.where(unit="~.+"))}, "node", "$1", "unit", "(.*)")\n)\n'
+    f"and on ({_NODE}) {_recent(NODE_BASELINE.where())}"
+)
+_NODE_NOW: Final = Record(
+    name="lanewatch:node_pool_now:info", expr=_one_pool(_ON_NODES, _NODE), labels=("node", "pool")
+)
+_HOST_NOW: Final = Record(
+    name="lanewatch:node_host_now:info",
+    expr=f"max by ({_NODE}) (\n{indent(_ON_NODES)}\n)",
+    labels=("node",),
+)
+
 GROUP: Final = Group(
     name="lanewatch-places",
     rules=(
-        Record(name=LANE_POOL, expr=_one_pool(str(LANE_INFO), _LANE), labels=("lane", "pool")),
+        Record(name=LANE_POOL, expr=_one_pool(_known(str(LANE_INFO), _LANE), _LANE), labels=("lane", "pool")),
         Record(
             name=POD_POOL,
             expr=_one_pool(_POD_OF_LANE, _POD),
@@ -84,5 +137,9 @@ GROUP: Final = Group(
         _GPU_NOW,
         _kept(_ALIAS_NOW, ALIAS_POOL, _ALIAS, str(ALIAS_INFO)),
         _kept(_GPU_NOW, GPU_POOL, _CARD, str(GPU_UP)),
+        _NODE_NOW,
+        _HOST_NOW,
+        _kept(_NODE_NOW, NODE_POOL, _NODE, str(NODE_BASELINE)),
+        _kept(_HOST_NOW, HOST, _NODE, str(NODE_BASELINE)),
     ),
 )

@@ -30,6 +30,11 @@ def indent(text: str, by: int = 2) -> str:
     return "\n".join(" " * by + line for line in text.splitlines())
 
 
+def in_order(show: Sequence[str]) -> str:
+    """Return the pipe of a template that sorts by all of `show`, the last first: no two evaluations differ in it."""
+    return " | ".join(f"sortByLabel `{label}`" for label in show)
+
+
 def tell(metric: Metric, show: Sequence[str], *, same: str, part: str = "") -> str:
     """Return a template that names the series of `metric` whose `same` label is the alert's: an owner, a reason.
 
@@ -39,6 +44,5 @@ def tell(metric: Metric, show: Sequence[str], *, same: str, part: str = "") -> s
     selector = metric.where(**{same: "%s"}, **({part: "~|%s"} if part else {}))
     given = " ".join(f"$labels.{label}" for label in sorted({same, part} - {""}))
     shown = "/".join(f"{{{{ .Labels.{label} }}}}" for label in show)
-    # sorted: a text that changes its order at each evaluation is a new notification each time
-    found = f"{{{{ range printf `{selector} == 1` {given} | query | sortByLabel `{show[-1]}` }}}}"
+    found = f"{{{{ range printf `{selector} == 1` {given} | query | {in_order(show)} }}}}"
     return f"{found} {shown}{{{{ else }}}} unknown{{{{ end }}}}"

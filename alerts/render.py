@@ -1,15 +1,26 @@
-"""From the tables to rule files that Prometheus loads: pure, and a change of one alert is a diff of one alert."""
+"""From the tables to rule files that a ruler loads: pure, and a change of one alert is a diff of one alert.
 
-from typing import Final
+Three forms of the same rules: the files that Prometheus and Thanos load, the objects of the Prometheus operator, and
+the one namespace that `mimirtool rules load` takes.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
 
 import yaml
 
+from alerts.cluster_words import in_own_cluster
 from alerts.groups import GROUPS
 from alerts.links import BOARDS, RUNBOOKS, runbook_url
 from alerts.rule import SEVERITY_LABEL, Alert, Group, Record
 
 FOLDER: Final = "chart/files/rules"
+# The routes of alerts/routes.py tell nobody of an alert with this label, and nothing is silenced by one.
+BURN_IN: Final[Mapping[str, str]] = {"burn_in": "true"}
+_NAMESPACE: Final = "lanewatch"
 _HEADER: Final = "# Generated from alerts/; never edited. Change the table there and run `make generate`.\n"
+_NO_LABELS: Final[Mapping[str, str]] = {}
+_Groups = Sequence[dict[str, Any]]
 
 
 class _Text(str):
@@ -33,33 +44,65 @@ _Dumper.add_representer(
 
 def render(runbooks: str = RUNBOOKS) -> dict[str, str]:
     """Return the text of every rule file by its path in the repository; `runbooks` is where the runbooks live."""
-    return {_path(group): _HEADER + _dump(_group(group, runbooks)) for group in sorted(GROUPS, key=_path)}
+    return {f"{FOLDER}/{name}": text for name, text in render_as("prometheus", runbooks).items()}
 
 
-def _path(group: Group) -> str:
-    return f"{FOLDER}/{group.name}.yaml"
+def render_as(form: str, runbooks: str = RUNBOOKS, *, labels: Mapping[str, str] = _NO_LABELS) -> dict[str, str]:
+    """Return the text of each file of this form by its name; every alert, and no recorded series, gets `labels`."""
+    groups = [_group(group, runbooks, labels) for group in sorted(GROUPS, key=lambda group: group.name)]
+    return {name: written(document) for name, document in sorted(FORMS[form](groups).items())}
 
 
-def _dump(document: object) -> str:
-    return yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=1_000_000, allow_unicode=True)
+def written(document: object) -> str:
+    """Return a generated YAML file."""
+    return _HEADER + yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=1_000_000, allow_unicode=True)
 
 
-def _group(group: Group, runbooks: str) -> dict[str, object]:
-    rules = [_record(rule) if isinstance(rule, Record) else _alert(rule, runbooks) for rule in group.rules]
-    return {"groups": [{"name": group.name, "interval": group.interval, "rules": rules}]}
+def _files(groups: _Groups) -> dict[str, object]:
+    return {f"{group['name']}.yaml": {"groups": [group]} for group in groups}
+
+
+def _objects(groups: _Groups) -> dict[str, object]:
+    return {f"{group['name']}.yaml": _object(group) for group in groups}
+
+
+def _object(group: dict[str, Any]) -> dict[str, object]:
+    return {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "PrometheusRule",
+        "metadata": {"name": group["name"], "labels": {"app.kubernetes.io/name": "lanewatch"}},
+        "spec": {"groups": [group]},
+    }
+
+
+def _one_namespace(groups: _Groups) -> dict[str, object]:
+    # one file: mimirtool refuses a second one of the same namespace
+    return {f"{_NAMESPACE}.yaml": {"namespace": _NAMESPACE, "groups": list(groups)}}
+
+
+FORMS: Final[Mapping[str, Callable[[_Groups], dict[str, object]]]] = {
+    "prometheus": _files,
+    "operator": _objects,
+    "mimir": _one_namespace,
+}
+
+
+def _group(group: Group, runbooks: str, extra: Mapping[str, str]) -> dict[str, Any]:
+    rules = [_record(rule) if isinstance(rule, Record) else _alert(rule, runbooks, extra) for rule in group.rules]
+    return {"name": group.name, "interval": group.interval, "rules": rules}
 
 
 def _record(record: Record) -> dict[str, object]:
     return {"record": record.name, "expr": _Text(record.expr)}
 
 
-def _alert(alert: Alert, runbooks: str) -> dict[str, object]:
-    labels = {**alert.labels, "severity": SEVERITY_LABEL[alert.severity], "layer": alert.layer}
+def _alert(alert: Alert, runbooks: str, extra: Mapping[str, str]) -> dict[str, object]:
+    labels = {**alert.labels, **extra, "severity": SEVERITY_LABEL[alert.severity], "layer": alert.layer}
     if alert.action is not None:
         labels["action"] = alert.action
     annotations = {
         "summary": alert.summary,
-        "description": alert.description,
+        "description": in_own_cluster(alert.description),
         "runbook_url": runbook_url(alert.name, runbooks),
         "dashboard": BOARDS[alert.layer],
     }

@@ -28,6 +28,7 @@ Action = (
         "check_power",
         "scale_out",
         "give_back_card",
+        "delete_pods",
     ]
 )
 

@@ -2,21 +2,61 @@
 
 from typing import Final
 
-from alerts.rule import Alert, Group
-from exporter.catalogue import SOURCE_ERRORS, SOURCE_LAST_SUCCESS, SOURCE_UP
+from alerts.promql import PLACE, indent
+from alerts.rule import Alert, Group, Record
+from exporter.catalogue import GPUS, READER_STUCK, SOURCE_ERRORS, SOURCE_INTERVAL, SOURCE_LAST_SUCCESS, SOURCE_UP
 from exporter.errors import SOURCE_ERROR_KINDS
 
+EXPORTER_NODE: Final = "lanewatch:exporter_node:info"
+
+_BRIDGED: Final = "2m"  # a missed scrape, as in `latest`
+_BY: Final = "cluster, instance"
+_REMEMBERED: Final = "15m"  # as long as what an exporter said before it was replaced is alerted
+_TELLS_OF: Final = f"max by ({_BY}, node) (last_over_time({GPUS}[{_REMEMBERED}]))"
+
 # `instance` and `pod` stay: the source is one of this exporter, and its place is the name of the patient.
-_DOWN: Final = f"({SOURCE_UP} or last_over_time({SOURCE_UP}[2m])) == 0"
+_DOWN: Final = f"({SOURCE_UP} or last_over_time({SOURCE_UP}[{_BRIDGED}])) == 0"
 # A machine without a card or a kubelet is no failure. It is one that it worked within a day, or that it is there and
 # refuses: `absent` is the only kind of error that says that there is nothing to read.
 _WORKED: Final = f"last_over_time({SOURCE_LAST_SUCCESS}[1d])"
 _THERE: Final = SOURCE_ERRORS.where(kind="~" + "|".join(kind for kind in SOURCE_ERROR_KINDS if kind != "absent"))
 _REFUSES: Final = f"sum without (kind) (increase({_THERE}[10m])) > 0"
 
+_MISSED_READINGS: Final = 3
+_GRACE_SECONDS: Final = 30  # the longest deadline of a reading, and the page that is made of it
+# Against the exporter's own newest reading: neither its clock nor the age of a scrape is taken for a source's age.
+_READ_AT: Final = f"last_over_time({SOURCE_LAST_SUCCESS}[{_BRIDGED}])"
+_AGE: Final = f"max without (source) ({_READ_AT}) - ignoring (source) group_right () {_READ_AT}"
+_ALLOWED: Final = f"{_MISSED_READINGS} * last_over_time({SOURCE_INTERVAL}[{_BRIDGED}]) + {_GRACE_SECONDS}"
+_SAYS_UP: Final = f"last_over_time({SOURCE_UP}[{_BRIDGED}]) == 1"  # one that says 0 has its own alert
+
+
+def named_by_node(expr: str) -> str:
+    """Return `expr`, whose series have `instance`, by the node of that exporter instead, where it tells of one.
+
+    An exporter that was replaced is the same patient then.
+    """
+    inner = indent(expr, 4)
+    return (
+        f"max without ({', '.join(PLACE)}) (\n"
+        f"  (\n{inner}\n  ) * on ({_BY}) group_left (node) {EXPORTER_NODE}\n"
+        f"  or\n"
+        f"  (\n{inner}\n  ) unless on ({_BY}) {EXPORTER_NODE}\n"
+        f")"
+    )
+
+
+OF_NODE: Final = "{{ with $labels.node }} of node {{ . }}{{ end }}"  # the watcher tells of no node of its own
+
 GROUP: Final = Group(
     name="lanewatch-sources",
     rules=(
+        Record(
+            name=EXPORTER_NODE,
+            # one address that stands for several nodes, as behind a proxy, is none: it could not be joined
+            expr=f"{_TELLS_OF}\nunless on ({_BY}) (\n  count by ({_BY}) (\n    {_TELLS_OF}\n  ) > 1\n)",
+            labels=("node",),
+        ),
         Alert(
             name="LanewatchSourceDown",
             expr=f"{_DOWN}\nand (\n  {_WORKED}\n  or\n  {_REFUSES}\n)",
@@ -28,6 +68,33 @@ GROUP: Final = Group(
             description=(
                 "Source {{ $labels.source }} of exporter {{ $labels.instance }} fails for 5 minutes. Its series are "
                 "absent, not healthy; the exporter's log says what it expected and found."
+            ),
+        ),
+        Alert(
+            name="LanewatchSourceStale",
+            expr=named_by_node(f"{_AGE}\n  > {_ALLOWED}\nand {_SAYS_UP}"),
+            for_="2m",
+            severity="ticket",
+            layer="exporter",
+            action="restore_source",
+            summary="A source of Lanewatch says nothing new",
+            description=(
+                f"The exporter{OF_NODE} last read source {{{{ $labels.source }}}} "
+                "{{ $value | humanizeDuration }} before its newest reading of another, more than "
+                f"{_MISSED_READINGS} of its intervals, and says that it works. What it shows of it is old."
+            ),
+        ),
+        Alert(
+            name="LanewatchReaderStuck",
+            expr=named_by_node(f"last_over_time({READER_STUCK}[{_BRIDGED}]) > 0"),
+            for_="1m",
+            severity="ticket",
+            layer="driver",
+            action="reboot_node",
+            summary="A call into the driver never returns",
+            description=(
+                f"Reader processes{OF_NODE} that hang in a driver call and do not end when told to: {{{{ $value }}}}. "
+                "Whatever else calls the driver there may hang as well; only a reboot of the node clears it."
             ),
         ),
     ),

@@ -1,33 +1,84 @@
-"""Memory of a card that nobody answers for."""
+"""Memory of a card that nobody answers for, and the window to it that is full."""
 
 from typing import Final
 
-from alerts.promql import PLACE, latest, tell
+from alerts.card_words import CARD, OWNERS, read_out
+from alerts.places import in_pool_of_card
+from alerts.promql import PLACE, indent, latest, tell
 from alerts.rule import Alert, Group
-from exporter.catalogue import GPU_OWNER_INFO, GPU_OWNERSHIP
+from exporter.catalogue import (
+    GPU_BAR1_TOTAL,
+    GPU_BAR1_USED,
+    GPU_MEMORY_PART,
+    GPU_OWNER_INFO,
+    GPU_OWNERSHIP,
+    GPU_PART_PROCESSES,
+)
 
+_JOIN: Final = "on (cluster, node, gpu_uuid)"
 # Not an unreadable kubelet: then the state is `unknown` and this selector is 0, so that blindness fires nothing.
 # Without `state`: memory of a pod becomes that of a dead one, and begins no new wait by that.
 _UNOWNED: Final = latest(
     GPU_OWNERSHIP.where(state="~orphan|host_process|process_no_allocation"), drop=(*PLACE, "state")
 )
+_ORPHAN: Final = latest(GPU_OWNERSHIP.where(state="orphan"), drop=(*PLACE, "state"))
+_DEAD: Final = latest(GPU_PART_PROCESSES.where(part="dead"), drop=(*PLACE, "part"))
+# What the dead left has an alert of its own, which says what to do; one cause must not be told twice.
+_LEFT_BY_THE_DEAD: Final = f"(\n{indent(_ORPHAN)} == 1\n  and {_JOIN}\n{indent(_DEAD)} > 0\n)"
 _STATE: Final = f"State:{tell(GPU_OWNERSHIP, ['state'], same='gpu_uuid')}."
-_OWNERS: Final = f"Who has it:{tell(GPU_OWNER_INFO, ['source', 'owner_namespace', 'owner_pod'], same='gpu_uuid')}."
+_HOLDERS: Final = f"Who has it:{tell(GPU_OWNER_INFO, ['source', 'owner_namespace', 'owner_pod'], same='gpu_uuid')}."
+
+_FULL: Final = 0.95
+# Some drivers map all of the memory through the window when they start: one that is always full is full by design.
+_WAS_NOT_FULL: Final = 0.9
+_BAR1_LOWEST: Final = f"min without (instance, pod) (min_over_time({GPU_BAR1_USED}[1d]))"
+_BAR1: Final = latest(GPU_BAR1_TOTAL.where())
 
 GROUP: Final = Group(
     name="lanewatch-vram",
     rules=(
         Alert(
             name="LanewatchVramUnowned",
-            expr=f"{_UNOWNED} == 1",
+            expr=in_pool_of_card(f"{_UNOWNED} == 1\nunless {_JOIN}\n{_LEFT_BY_THE_DEAD}"),
             for_="5m",  # a container that ends gives its memory back within seconds, a stuck one within minutes
             severity="ticket",
             layer="allocation",
             action="free_memory",
             summary="Memory of a card is held by nobody whom it was given to",
             description=(
-                "Card {{ $labels.gpu_uuid }} on node {{ $labels.node }} has been used for 5 minutes by something that "
-                f"the kubelet did not give it to. The next lane may not fit. {_STATE} {_OWNERS}"
+                f"{CARD} has been used for 5 minutes by something that the kubelet did not give it to. "
+                f"The next lane may not fit. {_STATE} {_HOLDERS}"
+            ),
+        ),
+        Alert(
+            name="LanewatchVramOfDeadProcesses",
+            expr=in_pool_of_card(f"{_DEAD} > 0"),
+            for_="5m",  # a process that ended a moment ago is dead for one reading
+            severity="ticket",
+            layer="driver",
+            action="reset_gpu",
+            summary="Processes that ended still hold memory of a card",
+            description=(
+                f"On card {{{{ $labels.gpu_uuid }}}} of node {{{{ $labels.node }}}} the driver keeps "
+                f"{read_out(GPU_MEMORY_PART.where(part='dead', gpu_uuid='%s'), 'humanize1024')}B for "
+                "{{ $value }} processes that ended, for 5 minutes. Nothing gives them back but the end of what holds "
+                f"them open, or a reset of the card. {OWNERS}"
+            ),
+        ),
+        Alert(
+            name="LanewatchGpuBarFull",
+            expr=in_pool_of_card(
+                f"(\n{indent(latest(GPU_BAR1_USED.where()))}\n  /\n{indent(_BAR1)}\n)\n  > {_FULL}\n"
+                f"and {_JOIN}\n{_BAR1_LOWEST}\n  < {_WAS_NOT_FULL} *\n{_BAR1}"
+            ),
+            for_="15m",
+            severity="ticket",
+            layer="card",
+            action="restart_lane",
+            summary="The window through which others reach a card is full",
+            description=(
+                f"{CARD} has {{{{ $value | humanizePercentage }}}} of its BAR1 in use for 15 minutes, and had not "
+                f"within the last day. Mapping more memory fails, as does peer to peer. {OWNERS}"
             ),
         ),
     ),

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
-Kind = Literal["timeseries", "stat", "gauge", "bargauge", "table", "state-timeline"]
-Unit = Literal["short", "none", "bytes", "celsius", "percentunit", "s", "suffix: tok/s", "watt"]
+Kind = Literal["timeseries", "stat", "gauge", "bargauge", "table", "state-timeline", "heatmap", "text"]
+Unit = Literal["short", "none", "bytes", "Bps", "celsius", "hertz", "percentunit", "s", "suffix: tok/s", "watt"]
 Colour = Literal["blue", "green", "orange", "purple", "red", "yellow", "gray"]
 
 PAGE_WIDTH: Final = 24
@@ -16,10 +16,11 @@ PAGE_WIDTH: Final = 24
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One PromQL expression and the name of each of its series."""
+    """One PromQL expression and the name of each of its series; a limit is drawn as a dashed line over the others."""
 
     expr: str
     legend: str = ""
+    is_limit: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +32,19 @@ class Word:
     colour: Colour
 
 
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table: the label or value that it shows, its title, and how a value is shown."""
+
+    name: str
+    title: str
+    unit: Unit | None = None
+    words: tuple[Word, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """How values are shown: unit, bounds, colours from a threshold on, words for numbers, names of columns."""
+    """How values are shown: unit, bounds, colours from a threshold on, words for numbers, columns by name."""
 
     unit: Unit
     least: int | None = None
@@ -42,12 +53,21 @@ class Look:
     steps: tuple[tuple[float, Colour], ...] = ()
     words: tuple[Word, ...] = ()
     is_stacked: bool = False
-    columns: tuple[tuple[str, str], ...] = ()
+    columns: tuple[Column, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """From a value to the board that says more of it: the `labels` of the value are chosen there."""
+
+    title: str
+    uid: str
+    labels: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Panel:
-    """One panel: its title is the question, `about` says how to read the answer."""
+    """One panel: its title is the question, `about` says how to read the answer; `text` only where it asks nothing."""
 
     kind: Kind
     title: str
@@ -56,6 +76,8 @@ class Panel:
     look: Look
     width: int = 12
     height: int = 8
+    links: tuple[Link, ...] = ()
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +90,22 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """One choice at the top of the page: the values of `label` that `metric` has."""
+    """One choice at the top of the page: the values of `label` that the series of `selector` have, all or one."""
 
     name: str
-    metric: str
+    selector: str
     label: str
+    takes_one: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """What happened, on every graph: while the query has values, or at the times that its values are."""
+
+    name: str
+    query: Query
+    colour: Colour
+    is_time: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +118,7 @@ class Board:
     tags: tuple[str, ...]
     variables: tuple[Variable, ...]
     rows: tuple[Row, ...]
-    annotation: Query
+    annotations: tuple[Annotation, ...]
 
 
 @dataclass(frozen=True, slots=True)

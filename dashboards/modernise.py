@@ -25,7 +25,7 @@ _VARIABLE: Final = (
     *("allValue", "current", "hide", "includeAll", "label", "multi", "name", "query", "refresh", "regex", "sort"),
     "type",
 )
-_FIELD: Final = ("color", "custom", "decimals", "mappings", "max", "min", "noValue", "thresholds", "unit")
+_FIELD: Final = ("color", "custom", "decimals", "links", "mappings", "max", "min", "noValue", "thresholds", "unit")
 
 
 def modernise(dashboard: Mapping[str, Any]) -> Json:
@@ -66,7 +66,8 @@ def _variable(variable: Mapping[str, Any]) -> Json:
     if chosen.get("text") == "All":
         chosen = {"text": "All", "value": "$__all"}
     source = {} if kept["type"] == "datasource" else {"datasource": dict(_SOURCE)}
-    return {**kept, **source, "current": chosen, "regex": kept.get("regex", "")}
+    kept.pop("current", None)  # an empty one is none: the first value is taken
+    return {**kept, **source, **({"current": chosen} if chosen else {}), "regex": kept.get("regex", "")}
 
 
 def _panel(panel: Mapping[str, Any]) -> Json:
@@ -95,8 +96,9 @@ def _target(target: Mapping[str, Any]) -> Json:
 
 def _field_config(panel: Mapping[str, Any]) -> Json:
     config = panel.get("fieldConfig", {})
-    old = panel.get("options", {}).get("fieldOptions", {})  # where Grafana 6 kept them: BarGauge
-    defaults = {**config.get("defaults", {}), **old.get("defaults", {})}
+    old = _options(panel).get("fieldOptions", {})  # where Grafana 6 kept them: BarGauge
+    said = {name: value for name, value in old.get("defaults", {}).items() if value not in ([], {}, None)}
+    defaults = {**config.get("defaults", {}), **said}
     if old.get("thresholds"):
         defaults["thresholds"] = {"mode": "absolute", "steps": old["thresholds"]}
     if panel["type"] == "table":  # grafanalib puts these beside `fieldConfig`, where Grafana does not look
@@ -106,13 +108,24 @@ def _field_config(panel: Mapping[str, Any]) -> Json:
         "defaults": {
             **kept,
             "color": kept.get("color", {"mode": "thresholds"}),
-            "custom": _keep(kept.get("custom", {}), [*kept.get("custom", {})]),
+            "custom": _custom(kept.get("custom", {})),
             "mappings": kept.get("mappings", []),
             "thresholds": _thresholds(kept.get("thresholds", {})),
             "unit": kept.get("unit") or "none",
         },
         "overrides": config.get("overrides", []),
     }
+
+
+def _custom(custom: Mapping[str, Any]) -> Json:
+    """Return a kind's own settings; how a table shows its cells has moved since Grafana 9."""
+    kept = _keep(custom, custom)
+    cells = kept.pop("displayMode", None)
+    return {**kept, "cellOptions": {"type": cells}} if cells else kept
+
+
+def _options(panel: Mapping[str, Any]) -> Mapping[str, Any]:
+    return panel.get("options") or {}  # of a heatmap grafanalib writes an empty list
 
 
 def _thresholds(thresholds: Mapping[str, Any]) -> Json:
@@ -123,7 +136,7 @@ def _thresholds(thresholds: Mapping[str, Any]) -> Json:
 
 def _reduce(panel: Mapping[str, Any]) -> Json:
     """Return the reduction that was asked for, from wherever grafanalib put it."""
-    options = panel.get("options", {})
+    options = _options(panel)
     places: list[Mapping[str, Any]] = [
         options.get("reduceOptions", {}),
         options.get("fieldOptions", {}),
@@ -143,31 +156,54 @@ def _gauge_options(panel: Mapping[str, Any]) -> Json:
 
 
 def _bargauge_options(panel: Mapping[str, Any]) -> Json:
-    kept = _keep(panel.get("options", {}), ("displayMode", "orientation"))
+    kept = _keep(_options(panel), ("displayMode", "orientation"))
     return {**kept, "reduceOptions": _reduce(panel), "showUnfilled": True, "valueMode": "color"}
 
 
 def _stat_options(panel: Mapping[str, Any]) -> Json:
     names = ("colorMode", "graphMode", "justifyMode", "orientation", "textMode")
-    return {**_keep(panel.get("options", {}), names), "reduceOptions": _reduce(panel)}
+    return {**_keep(_options(panel), names), "reduceOptions": _reduce(panel)}
 
 
 def _legend_options(panel: Mapping[str, Any]) -> Json:
-    options = panel.get("options", {})
+    options = _options(panel)
     legend = {"calcs": [], "displayMode": "list", "placement": "bottom", **options.get("legend", {})}
     tooltip = {"mode": "single", "sort": "none", **options.get("tooltip", {})}
     return {**options, "legend": {**legend, "showLegend": legend["displayMode"] != "hidden"}, "tooltip": tooltip}
 
 
 def _table_options(panel: Mapping[str, Any]) -> Json:
-    return {"cellHeight": "sm", **_keep(panel.get("options", {}), ("showHeader", "sortBy"))}
+    return {"cellHeight": "sm", **_keep(_options(panel), ("showHeader", "sortBy"))}
+
+
+def _heatmap_options(panel: Mapping[str, Any]) -> Json:
+    """Return what Grafana 9 and later need of a heatmap; grafanalib writes the one of Angular times."""
+    return {
+        "calculate": panel.get("dataFormat") == "timeseries",  # else the buckets are Prometheus' own
+        "cellGap": 1,
+        "color": {"exponent": 0.5, "fill": "blue", "mode": "scheme", "reverse": False, "scheme": "Blues", "steps": 64},
+        "exemplars": {"color": "orange"},
+        "filterValues": {"le": 1e-9},
+        "legend": {"show": True},
+        "rowsFrame": {"layout": "auto"},
+        "showValue": "never",
+        "tooltip": {"mode": "single", "showColorScale": False, "yHistogram": False},
+        "yAxis": {"axisPlacement": "left", "reverse": False, "unit": panel.get("yAxis", {}).get("format") or "short"},
+        **_options(panel),
+    }
+
+
+def _text_options(panel: Mapping[str, Any]) -> Json:
+    return _keep(_options(panel), ("content", "mode"))
 
 
 _OPTIONS: Final[Mapping[str, Callable[[Mapping[str, Any]], Json]]] = {
     "bargauge": _bargauge_options,
     "gauge": _gauge_options,
+    "heatmap": _heatmap_options,
     "stat": _stat_options,
     "state-timeline": _legend_options,
     "table": _table_options,
+    "text": _text_options,
     "timeseries": _legend_options,
 }

@@ -41,6 +41,12 @@ SOURCE_LAST_SUCCESS = _gauge(
     "Unix time of the last reading of this source that worked. Its distance to now is the age of what you look at.",
     "source",
 )
+SOURCE_INTERVAL = _gauge(
+    "source_interval_seconds",
+    "Seconds between two readings of this source, by the configuration. A reading older than a few of them: the "
+    "source hangs.",
+    "source",
+)
 SOURCE_ERRORS = _counter(
     "source_errors",
     "Readings of this source that failed, by kind. Rising: the source is broken now, not only slow.",

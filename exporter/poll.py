@@ -68,7 +68,9 @@ class Poller:
         self.on_change: Callable[[], None] = lambda: None
         self._schedules = tuple(schedules)
         for schedule in self._schedules:
-            self._note(schedule, SourceState(name=schedule.name, is_up=False, message=NOT_READ_YET), None)
+            every = schedule.interval_seconds
+            first_state = SourceState(name=schedule.name, is_up=False, message=NOT_READ_YET, interval_seconds=every)
+            self._note(schedule, first_state, None)
 
     async def run(self) -> None:
         """Read every source for ever, each at its own pace."""

@@ -292,6 +292,7 @@ class SourceState:
     is_up: bool
     last_success_at: float | None = None
     duration_seconds: float | None = None
+    interval_seconds: float | None = None  # between two readings, as configured
     errors: Mapping[str, int] = field(default_factory=dict)  # by kind
     message: str = ""  # for people: what is wrong and how to mend it; never a label
 

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+import alerts.alertmanager
+import alerts.document
 import alerts.render
 import dashboards.render
 from exporter import metrics_document
@@ -13,6 +15,8 @@ from probes import fault_document
 _ROOT = Path(__file__).parents[1]
 _MADE = {
     **alerts.render.render(),
+    **alerts.alertmanager.render(),
+    **alerts.document.render(),
     **dashboards.render.render(),
     **metrics_document.render(),
     **fault_document.render(),

@@ -2,13 +2,13 @@
 
 from typing import Final
 
+from alerts.budget import LEFT
 from alerts.slo import BUDGET, TIERS, bad_ratio
-from dashboards.board import Look, Panel, Query, Row, Word
-from dashboards.looks import SECONDS
+from dashboards.board import Column, Look, Panel, Query, Row, Word
+from dashboards.looks import BURNS, SECONDS
 from dashboards.series import chosen, increase, recorded
 from exporter import catalogue as c
 
-_BURNS: Final = Look(unit="short", least=0, steps=((1, "yellow"), (6, "orange"), (14.4, "red")))
 _WELL: Final = chosen(c.ALIAS_ROOT_CAUSE, cause="none")
 ROW: Final = Row(
     "Do the aliases answer?",
@@ -44,15 +44,9 @@ ROW: Final = Row(
         ),
         Panel(
             kind="gauge",
-            title="How much of three days' error budget is left?",
-            about="Share of the failures that the availability objective allows in three days. 0: all are spent.",
-            queries=(
-                Query(
-                    f"clamp_min(1 - {recorded(bad_ratio('3d'), 'availability')} / "
-                    f"{recorded(BUDGET, 'availability')}, 0)",
-                    "{{alias}}",
-                ),
-            ),
+            title="How much of the error budget is left?",
+            about="Share of the failures that the objective of answers allows in 30 days. 0 or less: all are spent.",
+            queries=(Query(recorded(LEFT, "availability"), "{{alias}}"),),
             look=Look(unit="percentunit", least=0, most=1, base="red", steps=((0.25, "orange"), (0.5, "green"))),
             width=6,
         ),
@@ -67,7 +61,7 @@ ROW: Final = Row(
                 )
                 for tier in TIERS
             ),
-            look=_BURNS,
+            look=BURNS,
             width=9,
         ),
         Panel(
@@ -105,7 +99,10 @@ ROW: Final = Row(
             title="Who answered last?",
             about="The lane that the gateway named. fallback true: the user was served by another model.",
             queries=(Query(f"max by (alias, lane, fallback) ({chosen(c.PROBE_SERVED_INFO)})"),),
-            look=Look(unit="none", columns=(("alias", "Alias"), ("lane", "Lane"), ("fallback", "By a fallback"))),
+            look=Look(
+                unit="none",
+                columns=(Column("alias", "Alias"), Column("lane", "Lane"), Column("fallback", "By a fallback")),
+            ),
             width=8,
         ),
     ),

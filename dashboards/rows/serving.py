@@ -2,12 +2,12 @@
 
 from typing import Final
 
-from dashboards.board import Look, Panel, Query, Row, Word
-from dashboards.looks import COUNT, HOLDS, YES_OR_NO
-from dashboards.series import chosen, increase, numbered
+from dashboards.board import Column, Look, Panel, Query, Row, Word
+from dashboards.looks import COUNT, HOLDS, SECONDS, YES_OR_NO
+from dashboards.series import chosen, increase, most, numbered
 from exporter import catalogue as c
 
-_WORDS_OF_THE_POOL: Final = (
+POOL_STATES: Final = (
     Word(0, "steady", "green"),
     Word(1, "switching", "blue"),
     Word(2, "none", "red"),
@@ -37,10 +37,8 @@ ROW: Final = Row(
             title="In which state is the pool, and since when?",
             about="A planned switch is blue and ends by itself; red needs a person. split: the API server and the card "
             "name different owners.",
-            queries=(
-                Query(numbered(c.POOL_STATE, "state", [word.text for word in _WORDS_OF_THE_POOL], "pool, unit"), _UNIT),
-            ),
-            look=Look(unit="none", words=_WORDS_OF_THE_POOL),
+            queries=(Query(numbered(c.POOL_STATE, "state", [word.text for word in POOL_STATES], "pool, unit"), _UNIT),),
+            look=Look(unit="none", words=POOL_STATES),
             width=18,
         ),
         Panel(
@@ -77,12 +75,12 @@ ROW: Final = Row(
             look=Look(
                 unit="none",
                 columns=(
-                    ("pool", "Pool"),
-                    ("unit", "Node or card"),
-                    ("reason", "Reason"),
-                    ("kind", "Kind"),
-                    ("violator_namespace", "Namespace"),
-                    ("violator", "Name"),
+                    Column("pool", "Pool"),
+                    Column("unit", "Node or card"),
+                    Column("reason", "Reason"),
+                    Column("kind", "Kind"),
+                    Column("violator_namespace", "Namespace"),
+                    Column("violator", "Name"),
                 ),
             ),
             width=16,
@@ -95,6 +93,28 @@ ROW: Final = Row(
             queries=(Query(f"max by ({_BY_LANE}) ({chosen(c.LANE_SURGE_DEADLOCK)})", _LANE),),
             look=Look(unit="none", words=_HANGS),
             width=8,
+        ),
+        Panel(
+            kind="timeseries",
+            title="Which lane is asked for, and which is ready?",
+            about="Replicas that a lane's controller asks for, and pods that are running and ready. 0 asked for: the "
+            "lane is parked.",
+            queries=(
+                Query(most(_BY_LANE, c.LANE_DESIRED), f"{_LANE} asked for"),
+                Query(most(_BY_LANE, c.LANE_READY), f"{_LANE} ready"),
+            ),
+            look=COUNT,
+        ),
+        Panel(
+            kind="timeseries",
+            title="How long did the last switch take?",
+            about="Seconds from steady to steady; dashed, how long an ordered switch may leave the pool without "
+            "exactly one.",
+            queries=(
+                Query(most("pool, unit", c.POOL_SWITCH_SECONDS), _UNIT),
+                Query(most("pool", c.POOL_SWITCH_DEADLINE), "{{pool}} may take", is_limit=True),
+            ),
+            look=SECONDS,
         ),
     ),
 )

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from dashboards.board import Look, Panel, Query, Row
+from dashboards.board import Column, Look, Panel, Query, Row
 from dashboards.looks import COUNT, SECONDS, YES_OR_NO
 from dashboards.series import chosen, increase
 from exporter import catalogue as c
@@ -62,10 +62,10 @@ ROW: Final = Row(
             look=Look(
                 unit="none",
                 columns=(
-                    ("instance", "Exporter"),
-                    ("role", "Role"),
-                    ("version", "Version"),
-                    ("simulated", "Simulated"),
+                    Column("instance", "Exporter"),
+                    Column("role", "Role"),
+                    Column("version", "Version"),
+                    Column("simulated", "Simulated"),
                 ),
             ),
         ),

@@ -17,6 +17,11 @@ def collect(snapshot: Snapshot, _now: float) -> Iterator[Family]:
         for state in states
         if state.last_success_at is not None
     )
+    yield c.SOURCE_INTERVAL.of(
+        c.SOURCE_INTERVAL.sample(state.interval_seconds, source=state.name)
+        for state in states
+        if state.interval_seconds is not None
+    )
     yield c.SOURCE_DURATION.of(
         c.SOURCE_DURATION.sample(state.duration_seconds, source=state.name)
         for state in states

@@ -11,16 +11,15 @@ from exporter.snapshot import Device, Snapshot
 _NVML: Final = "nvml"
 _DRIVERS: Final = frozenset({"nvml", "simulated"})
 
+VIEWS: Final = ("expected", "pci", "nvml", "telemetry")
+
 
 def views(snapshot: Snapshot, expected: int | None) -> dict[str, int]:
     """Return the number of cards by view; MIG instances are no cards."""
-    counts = {
-        "expected": expected,
-        "pci": None if snapshot.pci is None else len(snapshot.pci.devices),
-        "nvml": len(_listed(snapshot)) if _is_listing(snapshot) else None,
-        "telemetry": _answering(snapshot),
-    }
-    return {view: count for view, count in counts.items() if count is not None}
+    on_the_bus = None if snapshot.pci is None else len(snapshot.pci.devices)
+    listed = len(_listed(snapshot)) if _is_listing(snapshot) else None
+    counts = zip(VIEWS, (expected, on_the_bus, listed, _answering(snapshot)), strict=True)
+    return {view: count for view, count in counts if count is not None}
 
 
 def missing(snapshot: Snapshot) -> tuple[str, ...]:

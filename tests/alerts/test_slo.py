@@ -4,10 +4,15 @@ import re
 
 import pytest
 
+from alerts import availability, burns
+from alerts.places import ALIAS_POOL
+from alerts.rule import Alert
 from alerts.slo import TIERS, WINDOWS, Tier, refuse_impossible_tiers
 from exporter.config_path import Objectives
 from exporter.errors import ConfigError
+from probes.outcome import SLOS
 
+_ALIAS_ALERTS = (*availability.GROUP.alerts, *burns.GROUP.alerts)
 _SECONDS = {"m": 60, "h": 3600, "d": 86400}
 
 
@@ -33,13 +38,13 @@ def test_a_long_window_is_twelve_short_ones(tier: Tier) -> None:
     [
         pytest.param(
             0.93,
-            "Expected an objective > 0.9306, found 0.93: the page for a burn rate of 14.4 over 1h can never fire, "
+            "expected an objective > 0.9306, found 0.93: the alert for a burn rate of 14.4 over 1h could never fire, "
             "it needs 101% bad probes",
             id="one hour's page is out of reach",
         ),
         pytest.param(
             0.5,
-            "Expected an objective > 0.9306, found 0.5: the page for a burn rate of 14.4 over 1h can never fire, "
+            "expected an objective > 0.9306, found 0.5: the alert for a burn rate of 14.4 over 1h could never fire, "
             "it needs 720% bad probes",
             id="nearly all tiers are out of reach",
         ),
@@ -55,3 +60,16 @@ def test_an_objective_that_silences_a_tier_is_refused(objective: float, message:
 def test_usual_objectives_are_accepted(objective: float) -> None:
     """The defaults of the configuration among them."""
     refuse_impossible_tiers(objective)
+
+
+def test_every_objective_has_its_fast_alert_and_only_availability_pages() -> None:
+    """And the slow alert, which selects no objective, speaks of all of them."""
+    assert {promise.slo: promise.severity for promise in burns.PROMISES} == {
+        slo: "page" if slo == "availability" else "ticket" for slo in SLOS
+    }
+
+
+@pytest.mark.parametrize("alert", _ALIAS_ALERTS, ids=lambda alert: alert.name)
+def test_every_alert_about_an_alias_says_its_pool(alert: Alert) -> None:
+    """It is routed, grouped and inhibited by it."""
+    assert f"group_left (pool) {ALIAS_POOL}" in alert.expr

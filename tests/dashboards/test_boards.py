@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 import pytest
 
+from alerts.links import CARD_BOARD
 from alerts.render import render as render_rules
 from dashboards.board import Unit
 from dashboards.panels import to_json
@@ -15,7 +16,8 @@ from dashboards.render import BOARDS, FOLDER, render
 
 _ROOT = Path(__file__).resolve().parents[2]
 _LARGEST = 900 * 1024  # a ConfigMap holds 1 MiB
-_LIVING = {"bargauge", "gauge", "row", "stat", "state-timeline", "table", "timeseries"}
+_LIVING = {"bargauge", "gauge", "heatmap", "row", "stat", "state-timeline", "table", "text", "timeseries"}
+_CHOICES = ["cluster", "node", "gpu", "alias", "exporter"]
 _SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 _DASHBOARDS = [to_json(board) for board in BOARDS]
 _EACH = pytest.mark.parametrize("dashboard", _DASHBOARDS, ids=lambda dashboard: str(dashboard["uid"]))
@@ -65,12 +67,25 @@ def test_a_dashboard_is_found_again(dashboard: dict[str, Any]) -> None:
 
 
 @_EACH
-def test_choices_come_in_their_order_and_default_to_all(dashboard: dict[str, Any]) -> None:
-    """The data source first, for the others ask it; All matches a label that is not there as well."""
+def test_choices_come_in_their_order_and_change_something(dashboard: dict[str, Any]) -> None:
+    """The data source first, for the others ask it; a choice that no query follows would lie."""
     first, *others = dashboard["templating"]["list"]
+    names = [one["name"] for one in others]
+    queries = json.dumps([panel.get("targets") for panel in dashboard["panels"]])
     assert (first["name"], first["type"]) == ("datasource", "datasource")
-    assert [one["name"] for one in others] == ["cluster", "node", "gpu", "alias"]
-    assert [one for one in others if (one["datasource"], one["allValue"], one["multi"]) != (_SOURCE, ".*", True)] == []
+    assert names == [name for name in _CHOICES if f'=~\\"${name}\\"' in queries]
+    assert [one for one in others if one["datasource"] != _SOURCE] == []
+
+
+@_EACH
+def test_choices_default_to_all_but_for_the_one_card(dashboard: dict[str, Any]) -> None:
+    """All matches a label that is not there as well; the page of one card shows one."""
+    one_only = {"node", "gpu"} if dashboard["uid"] == CARD_BOARD else set()
+    choices = {
+        one["name"]: (one.get("allValue"), one["includeAll"], one["multi"])
+        for one in dashboard["templating"]["list"][1:]
+    }
+    assert choices == {name: (None, False, False) if name in one_only else (".*", True, True) for name in choices}
 
 
 @_EACH
@@ -120,8 +135,13 @@ def test_a_panel_follows_the_choice_of_clusters(panel: dict[str, Any]) -> None:
 
 @_EACH_PANEL
 def test_ranges_fit_the_resolution(panel: dict[str, Any]) -> None:
-    """A fixed range either has holes or hides peaks; only recorded series have windows of their own."""
-    assert [one["expr"] for one in panel["targets"] if "[" in one["expr"].replace("[$__rate_interval]", "")] == []
+    """A fixed range either has holes or hides peaks; only recorded series have windows of their own.
+
+    What is asked once may go over the whole time that is shown.
+    """
+    rest = {one["expr"].replace("[$__rate_interval]", ""): one["instant"] for one in panel["targets"]}
+    whole = {expr.replace("[$__range]", "") if is_instant else expr for expr, is_instant in rest.items()}
+    assert [expr for expr in whole if "[" in expr] == []
 
 
 @_EACH_PANEL

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from grafanalib import core
 from grafanalib._gen import DashboardEncoder
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dashboards.modernise import modernise
@@ -30,6 +30,9 @@ _SHARED = st.fixed_dictionaries(
 )
 
 
+_patient = settings(deadline=None)  # how long a busy machine takes is no law
+
+
 def _of(kind: Any, **own: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:  # noqa: ANN401  # grafanalib has no types
     return st.builds(lambda shared, rest: kind(**shared, **rest), _SHARED, st.fixed_dictionaries(own))
 
@@ -41,6 +44,8 @@ _PANELS = st.one_of(
     _of(core.BarGauge, thresholds=_STEPS, calc=_CALCS),
     _of(core.StateTimeline),
     _of(core.Table),
+    _of(core.Heatmap, dataFormat=st.sampled_from(["timeseries", "tsbuckets"])),
+    _of(core.Text, content=st.text(max_size=8)),
     st.builds(core.RowPanel, title=st.text(max_size=8)),
 )
 
@@ -69,12 +74,14 @@ def _repaired(panel: Any) -> dict[str, Any]:  # noqa: ANN401
     return only
 
 
+@_patient
 @given(_DASHBOARDS)
 def test_repairing_twice_is_repairing_once(written: dict[str, Any]) -> None:
     """What is of today already stays as it is."""
     assert modernise(modernise(written)) == modernise(written)
 
 
+@_patient
 @given(_DASHBOARDS)
 def test_what_is_given_is_left_alone(written: dict[str, Any]) -> None:
     """A pure function."""
@@ -83,6 +90,7 @@ def test_what_is_given_is_left_alone(written: dict[str, Any]) -> None:
     assert written == before
 
 
+@_patient
 @given(_DASHBOARDS)
 def test_output_is_sorted_and_without_dead_keys(written: dict[str, Any]) -> None:
     """So that a change of one panel is a diff of one panel."""
@@ -91,6 +99,7 @@ def test_output_is_sorted_and_without_dead_keys(written: dict[str, Any]) -> None
     assert _keys(modern) & {*_DEAD, "rows", "style", "hideControls", "intervalFactor", "fieldOptions", "op"} == set()
 
 
+@_patient
 @given(_DASHBOARDS)
 def test_thresholds_begin_with_null(written: dict[str, Any]) -> None:
     """Not with the text that grafanalib writes; the others are numbers."""
@@ -100,6 +109,7 @@ def test_thresholds_begin_with_null(written: dict[str, Any]) -> None:
     assert [step for each in steps for step in each[1:] if not isinstance(step["value"], float)] == []
 
 
+@_patient
 @given(_DASHBOARDS)
 def test_every_panel_and_target_names_its_data_source(written: dict[str, Any]) -> None:
     """As an object, by the choice at the top of the page."""
@@ -107,6 +117,7 @@ def test_every_panel_and_target_names_its_data_source(written: dict[str, Any]) -
     assert [one for panel in panels for one in (panel, *panel["targets"]) if one["datasource"] != _SOURCE] == []
 
 
+@_patient
 @given(_DASHBOARDS)
 def test_panels_are_numbered(written: dict[str, Any]) -> None:
     """From 1, each once."""
@@ -131,7 +142,40 @@ def test_a_bar_gauge_keeps_its_bounds_unit_and_thresholds() -> None:
     assert defaults["thresholds"]["steps"] == steps
 
 
-@pytest.mark.parametrize("kind", [core.Graph, core.SingleStat, core.PieChart, core.Heatmap, core.Worldmap])
+@pytest.mark.parametrize(("data", "is_counted_here"), [("timeseries", True), ("tsbuckets", False)])
+def test_a_heatmap_of_angular_times_is_written_anew(data: str, is_counted_here: bool) -> None:  # noqa: FBT001  # a column
+    """With its unit, and with the buckets that Prometheus has, unless it has none."""
+    options = _repaired(
+        core.Heatmap(title="", dataSource="x", targets=[], dataFormat=data, yAxis=core.YAxis(format="s"))
+    )["options"]
+    assert (options["calculate"], options["yAxis"]["unit"]) == (is_counted_here, "s")
+
+
+@pytest.mark.parametrize(
+    "kind", [core.TimeSeries, core.Stat, core.GaugePanel, core.BarGauge, core.StateTimeline, core.Table, core.Heatmap]
+)
+def test_a_link_is_kept_by_every_kind(kind: Any) -> None:  # noqa: ANN401
+    """Where grafanalib has no word for it, it is given to it as it is."""
+    links = [{"title": "t", "url": "/d/u"}]
+    panel = kind(title="", dataSource="x", targets=[], extraJson={"fieldConfig": {"defaults": {"links": links}}})
+    assert _repaired(panel)["fieldConfig"]["defaults"]["links"] == links
+
+
+def test_cells_of_a_table_are_where_grafana_looks_now() -> None:
+    """Not in the setting of Grafana 8, which is read no more."""
+    custom = _repaired(core.Table(title="", dataSource="x", targets=[], displayMode="color-text"))["fieldConfig"]
+    assert custom["defaults"]["custom"] == {"align": "auto", "cellOptions": {"type": "color-text"}, "filterable": False}
+
+
+@pytest.mark.parametrize("kind", [core.TimeSeries, core.Table])
+def test_an_override_is_kept(kind: Any) -> None:  # noqa: ANN401
+    """For one column, or one query."""
+    overrides = [{"matcher": {"id": "byName", "options": "a"}, "properties": []}]
+    panel = kind(title="", dataSource="x", targets=[], overrides=overrides)
+    assert _repaired(panel)["fieldConfig"]["overrides"] == overrides
+
+
+@pytest.mark.parametrize("kind", [core.Graph, core.SingleStat, core.PieChart, core.Worldmap])
 def test_panels_of_angular_times_are_refused(kind: Any) -> None:  # noqa: ANN401
     """Grafana 12 shows a hole in their place."""
     written = _written([kind(title="old", dataSource="x", targets=[])])

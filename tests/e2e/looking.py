@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from e2e.tools import folder, tool
+from e2e.tools import packages, tool
 
 _SCRIPT: Final = Path(__file__).parent / "browser" / "look.mjs"
 
@@ -25,7 +25,7 @@ class Look:
 
 def look(wanted: Look) -> dict[str, Any]:
     """Return what the browser saw."""
-    order = {**asdict(wanted), "chromium": str(tool("chromium")), "packages": str(folder("browser"))}
+    order = {**asdict(wanted), "chromium": str(tool("chromium")), "packages": str(packages("browser"))}
     line: list[str | Path] = [tool("node"), _SCRIPT, json.dumps(order)]
     done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=90)
     assert done.returncode == 0, done.stderr

@@ -1,8 +1,10 @@
 """A real Prometheus that scrapes us and evaluates our rules, and a real Alertmanager behind it."""
 
+import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +17,7 @@ from e2e.waiting import eventually
 
 _READY_SECONDS: Final = 30.0
 _SECOND: Final = "1s"
+_QUICK_SECONDS: Final = 60  # the first evaluation of a group that is slower is not worth the wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,22 +47,64 @@ class Prometheus:
         return {one["labels"]["alertname"]: one["state"] for one in self._get("alerts")["alerts"]}
 
     def rule_health(self) -> set[str]:
-        """Return how the rules do: `ok`, `err`, or `unknown` before their first evaluation."""
-        return {rule["health"] for group in self._get("rules")["groups"] for rule in group["rules"]}
+        """Return how the rules of quick groups do: `ok`, `err`, or `unknown` before their first evaluation."""
+        groups = [group for group in self._get("rules")["groups"] if group["interval"] <= _QUICK_SECONDS]
+        return {rule["health"] for group in groups for rule in group["rules"]}
+
+    def is_empty(self, promql: str, *, start: float, end: float, step: float) -> bool:
+        """Whether a query over a time gives nothing."""
+        times = {"start": f"{start:.3f}", "end": f"{end:.3f}", "step": f"{step:g}"}
+        found: list[object] = self._get("query_range", query=promql, **times)["result"]
+        return found == []
+
+    def values_of(self, label: str, selector: str) -> list[str]:
+        """Return the values of a label of what is selected."""
+        found: list[str] = self._ask(f"label/{label}/values", **{"match[]": selector})
+        return found
 
     def _get(self, what: str, **parameters: str) -> dict[str, Any]:
-        answer = httpx.get(f"{self.url}/api/v1/{what}", params=parameters, timeout=10.0, trust_env=False)
+        found: dict[str, Any] = self._ask(what, **parameters)
+        return found
+
+    def _ask(self, what: str, **parameters: str) -> Any:  # noqa: ANN401  # JSON
+        url = f"{self.url}/api/v1/{what}"
+        answer = httpx.get(url, params=parameters, timeout=10.0, trust_env=False, verify=_no_certificates())
         body: dict[str, Any] = answer.json()
         if body["status"] != "success":
             raise AssertionError(f"{what} {parameters}: expected an answer, found {body['error']}")
-        found: dict[str, Any] = body["data"]
-        return found
+        return body["data"]
+
+
+@cache
+def _no_certificates() -> ssl.SSLContext:
+    """Return what httpx would make anew for each question, reading every certificate of the machine."""
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 @contextmanager
 def prometheus(target: str, rules: Sequence[Path], alertmanager_url: str, directory: Path) -> Iterator[Prometheus]:
     """Run a server that scrapes `target` (host:port) and evaluates `rules`, each second, while the context is open."""
-    config = _write(directory / "prometheus.yaml", _prometheus_config(target, rules, alertmanager_url))
+    with prometheus_with(_prometheus_config(target, rules, alertmanager_url), directory) as server:
+        yield server
+
+
+@contextmanager
+def prometheus_of(targets: Path, rules: Sequence[Path], directory: Path) -> Iterator[Prometheus]:
+    """Run a server that scrapes, each second, the targets that a file names now, while the context is open."""
+    found = {"files": [str(targets)], "refresh_interval": _SECOND}
+    config = {
+        "global": {"scrape_interval": _SECOND, "scrape_timeout": _SECOND},
+        "rule_files": [str(path) for path in rules],
+        "scrape_configs": [{"job_name": "lanewatch", "file_sd_configs": [found]}],
+    }
+    with prometheus_with(config, directory) as server:
+        yield server
+
+
+@contextmanager
+def prometheus_with(content: dict[str, Any], directory: Path) -> Iterator[Prometheus]:
+    """Run a server with this configuration while the context is open."""
+    config = _write(directory / "prometheus.yaml", content)
     port = free_port()
     line = (
         tool("prometheus"),
@@ -77,7 +122,14 @@ def prometheus(target: str, rules: Sequence[Path], alertmanager_url: str, direct
 @contextmanager
 def alertmanager(receiver_url: str, directory: Path) -> Iterator[str]:
     """Run a server that tells one webhook everything at once while the context is open; gives its URL."""
-    config = _write(directory / "alertmanager.yaml", _alertmanager_config(receiver_url))
+    with routing(_alertmanager_config(receiver_url), directory) as url:
+        yield url
+
+
+@contextmanager
+def routing(configuration: dict[str, Any], directory: Path) -> Iterator[str]:
+    """Run a server with this configuration while the context is open; gives its URL."""
+    config = _write(directory / "alertmanager.yaml", configuration)
     port = free_port()
     line = (
         tool("alertmanager"),

@@ -12,10 +12,11 @@ from e2e.waiting import eventually
 
 
 class Receiver:
-    """The alerts that arrived, in order; `status` of each is `firing` or `resolved`."""
+    """The alerts that arrived, in order; `status` of each is `firing` or `resolved`. And the notifications, whole."""
 
     def __init__(self) -> None:
         self.alerts: list[Mapping[str, Any]] = []
+        self.notifications: list[Mapping[str, Any]] = []
         self.url = ""
 
     def last(self, alertname: str) -> Mapping[str, Any]:
@@ -32,7 +33,7 @@ class Receiver:
     @contextmanager
     def listening(self) -> Iterator["Receiver"]:
         """Listen on loopback while the context is open."""
-        with ThreadingHTTPServer((LOOPBACK, 0), _handler(self.alerts)) as server:
+        with ThreadingHTTPServer((LOOPBACK, 0), _handler(self)) as server:
             self.url = f"http://{LOOPBACK}:{server.server_port}"
             thread = threading.Thread(target=server.serve_forever)
             thread.start()
@@ -43,11 +44,13 @@ class Receiver:
                 thread.join()
 
 
-def _handler(alerts: list[Mapping[str, Any]]) -> type[BaseHTTPRequestHandler]:
+def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            alerts.extend(json.loads(body)["alerts"])
+            notification = json.loads(body)
+            receiver.notifications.append(notification)
+            receiver.alerts.extend(notification["alerts"])
             self.send_response(200)
             self.end_headers()
 

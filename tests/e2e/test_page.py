@@ -14,7 +14,7 @@ import pytest
 
 from e2e.looking import Look, look
 from e2e.processes import LOOPBACK, Command, free_port, running
-from exporter.history import History, Point
+from exporter.history import History
 from exporter.server import Listen, application, serving
 from exporter.status import Status
 from exporter.status_rows import status_of
@@ -147,12 +147,11 @@ def _is_ready(address: str) -> bool:
         return False
 
 
-@pytest.mark.parametrize("evil", EVIL)
-def test_a_hostile_name_does_nothing_in_a_browser(evil: str) -> None:
+def test_a_hostile_name_does_nothing_in_a_browser() -> None:
     """As an alias, a pod, a card, a node, a message: it is read, not run."""
     with showing(named("x")) as url:
         harmless = look(Look(url=url))
-    with showing(named(evil)) as url:
+    with showing(named(" ".join(EVIL))) as url:
         hostile = look(Look(url=url))
     assert (hostile["dialogs"], hostile["console"]) == ([], [])
     assert hostile["elements"] == harmless["elements"]
@@ -169,4 +168,3 @@ def test_a_long_history_is_drawn() -> None:
         seen = look(Look(url=url))
     assert_sound(seen, url)
     assert 'img "memory used of GPU-' in seen["spoken"]
-    assert Point(1_790_000_000.0, status.cards[0].history[0].value) == status.cards[0].history[0]

@@ -11,6 +11,7 @@ import pytest
 from exporter.collectors import devices
 from exporter.exposition import Exposition
 from exporter.snapshot import Gpus, Snapshot
+from fakes import ailing_node
 from fakes.nvml.build import build, library
 from fakes.nvml.rig import reading, timeless
 from fakes.nvml.scenario import OLD_LIBRARY_LACKS, Value, h100_mig, h100_node, machine, old_card, reference_node
@@ -56,6 +57,15 @@ def test_a_machine_has_its_golden_page(
     page = Exposition({"devices": devices.collect}).prepare(Snapshot(node="gpu-worker-1", gpus=fixed), AT)
     made = page.text.plain.decode("utf-8")
     golden = _GOLDEN / f"{name}.prom"
+    if os.environ.get("LANEWATCH_WRITE_GOLDEN"):
+        golden.write_text(made, encoding="utf-8")
+    assert made == golden.read_text(encoding="utf-8")
+
+
+def test_an_ailing_node_has_its_golden_page() -> None:
+    """Everything that only shows while something is wrong: reasons, violators, codes, views that disagree."""
+    made = ailing_node.page().text.plain.decode("utf-8")
+    golden = _GOLDEN / "ailing-node.prom"
     if os.environ.get("LANEWATCH_WRITE_GOLDEN"):
         golden.write_text(made, encoding="utf-8")
     assert made == golden.read_text(encoding="utf-8")

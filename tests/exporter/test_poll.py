@@ -53,6 +53,14 @@ def test_before_the_first_reading_a_source_is_not_up() -> None:
     assert not poller.snapshot.sources["nvml"].is_up
 
 
+def test_a_source_says_how_often_it_is_read_whether_it_works_or_not() -> None:
+    """An age is old or not by it."""
+    before = Poller(Snapshot(node="n"), [_schedule("nvml", Gpus)]).snapshot
+    works = _read(_schedule("nvml", Gpus, _CARD)).snapshot
+    fails = _read(_schedule("nvml", Gpus, SourceError("refused", "no"))).snapshot
+    assert [one.sources["nvml"].interval_seconds for one in (before, works, fails)] == [60, 60, 60]
+
+
 def test_a_reading_is_in_the_snapshot() -> None:
     snapshot = _read(_schedule("nvml", Gpus, _CARD)).snapshot
     assert snapshot.gpus == _CARD

@@ -83,7 +83,7 @@ SNAPSHOT = Snapshot(
     events=reference_cluster.EVENTS,
     answers=reference_cluster.ANSWERS,
     sources={
-        name: SourceState(name=name, is_up=True, last_success_at=AT - 2, duration_seconds=0.001)
+        name: SourceState(name=name, is_up=True, last_success_at=AT - 2, duration_seconds=0.001, interval_seconds=1.0)
         for name in ("nvml", "podresources", "kubernetes", "nodes", "events", "answers")
     },
 )

@@ -16,15 +16,20 @@ pipeline(createReadStream(from), createBrotliDecompress(), createWriteStream(to,
 
 
 def build(pin: Pin, entry: Path, steps: Steps, *, node: Path) -> None:
-    """Install the packages in the entry itself; a command `name = "path.br"` is unpacked into its bin."""
+    """Install the packages in the entry itself; a command is one of theirs, or packed inside of one (`path.br`)."""
     for name in pin.inputs:
         shutil.copy(HERE / name, entry)
     # No scripts of packages: what they would download no hash covers.
     quiet = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier"]
     steps.run([node / "npm", "ci", *quiet, "--cache", entry / ".npm"], cwd=entry, env=_on_path(node))
     shutil.rmtree(entry / ".npm", ignore_errors=True)
-    for name, packed in pin.commands.items():
-        steps.run([node / "node", "-e", _UNPACK, entry / packed, entry / "bin" / name])
+    for name, command in pin.commands.items():
+        made = entry / "bin" / name
+        if command.endswith(".br"):
+            steps.run([node / "node", "-e", _UNPACK, entry / command, made])
+        else:
+            made.unlink(missing_ok=True)
+            made.symlink_to(entry / "node_modules" / ".bin" / command)
 
 
 def _on_path(node: Path) -> dict[str, str]:

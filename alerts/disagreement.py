@@ -1,0 +1,45 @@
+"""Whether two readers of one card tell the same, and whether one of them stands still."""
+
+from typing import Final
+
+from alerts.places import in_pool_of_card
+from alerts.promql import latest
+from alerts.rule import Alert, Group
+from exporter.catalogue import GPU_SOURCE_FROZEN, GPU_SOURCES_DISAGREE
+
+_FROZEN: Final = f"{latest(GPU_SOURCE_FROZEN.where())} == 1"
+_DISAGREE: Final = f"{latest(GPU_SOURCES_DISAGREE.where())} == 1"
+_CARD: Final = "Card {{ $labels.gpu_uuid }} on node {{ $labels.node }}"
+
+GROUP: Final = Group(
+    name="lanewatch-disagreement",
+    rules=(
+        Alert(
+            name="LanewatchSourcesDisagree",
+            # One that stands still differs sooner or later: that is the cause, and has its own alert.
+            expr=in_pool_of_card(f"{_DISAGREE}\nunless on (cluster, node, gpu_uuid)\n{_FROZEN}"),
+            for_="10m",
+            severity="ticket",
+            layer="exporter",
+            action="investigate",
+            summary="NVML and DCGM contradict each other about a card",
+            description=(
+                f"{_CARD}: for 10 minutes NVML and DCGM tell different things about its {{{{ $labels.field }}}}. Do "
+                "not trust either before you know which is wrong."
+            ),
+        ),
+        Alert(
+            name="LanewatchSourceFrozen",
+            expr=in_pool_of_card(_FROZEN),
+            for_="2m",
+            severity="ticket",
+            layer="exporter",
+            action="restore_source",
+            summary="A reader of a card repeats old values",
+            description=(
+                f"{_CARD}: source {{{{ $labels.source }}}} repeats the same values for minutes while the other sees "
+                "them move. Its panels and alerts look healthy and are not fed."
+            ),
+        ),
+    ),
+)

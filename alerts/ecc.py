@@ -1,0 +1,111 @@
+"""Errors of a card's memory: what ECC could not correct, what it corrects too often, and what is taken out of use."""
+
+from typing import Final
+
+from alerts.counters import rose
+from alerts.places import in_pool_of_card
+from alerts.promql import PLACE, latest, tell
+from alerts.rule import Alert, Group
+from exporter.catalogue import (
+    GPU_ECC_ERRORS,
+    GPU_EVENTS,
+    GPU_OWNER_INFO,
+    GPU_REMAP_FAILED,
+    GPU_REMAP_PENDING,
+    GPU_RETIRED_PAGES,
+    GPU_ROW_REMAPS,
+)
+from exporter.metric import Metric
+
+_PLACE: Final = ", ".join(PLACE)
+_CARD: Final = "Card {{ $labels.gpu_uuid }} on node {{ $labels.node }}"
+_OWNERS: Final = f"Owners:{tell(GPU_OWNER_INFO, ['owner_namespace', 'owner_pod', 'owner_container'], same='gpu_uuid')}."
+
+_UNCORRECTED: Final = GPU_ECC_ERRORS.where(kind="uncorrected")
+_LOST_DATA: Final = f"{latest(_UNCORRECTED, back='1h')}\nand (\n{rose(_UNCORRECTED, '1h')}\n)"
+
+# No vendor states a number. Healthy memory corrects a few errors a week; the driver's own storm event speaks where the
+# card has it, and this where it does not.
+_STORM_AN_HOUR: Final = 100
+_CORRECTED: Final = GPU_ECC_ERRORS.where(kind="corrected")
+_OFTEN: Final = f"max without ({_PLACE}, kind) (increase({_CORRECTED}[1h])) > {_STORM_AN_HOUR}"
+_STORM: Final = (
+    f"{_OFTEN}\n"
+    f"or on (cluster, node, gpu_uuid)\n"
+    f"max without (event) (\n{rose(GPU_EVENTS.where(event='ecc_storm'), '1h')}\n)"
+)
+
+# One is the repair at work; more within hours say that memory goes on dying.
+_GROWTH: Final = 2
+_GROWS_WITHIN: Final = "6h"
+
+
+def _grew(metric: Metric) -> str:
+    before = f"max without ({_PLACE}) (last_over_time({metric}[1h] offset {_GROWS_WITHIN}))"
+    return f"{latest(metric.where())}\n  - {before}\n  >= {_GROWTH}"
+
+
+GROUP: Final = Group(
+    name="lanewatch-ecc",
+    rules=(
+        Alert(
+            name="LanewatchGpuEccUncorrected",
+            expr=in_pool_of_card(_LOST_DATA),
+            severity="page",
+            layer="card",
+            action="drain_and_reset",
+            summary="A card had memory errors that could not be corrected",
+            description=(
+                f"{_CARD} had uncorrected memory errors within the last hour, {{{{ $value }}}} in its life. What was "
+                f"computed from that memory is lost or wrong. {_OWNERS}"
+            ),
+        ),
+        Alert(
+            name="LanewatchGpuEccStorm",
+            expr=in_pool_of_card(_STORM),
+            severity="ticket",
+            layer="card",
+            action="inspect_hardware",
+            summary="A card corrects memory errors all the time",
+            description=(
+                f"{_CARD} corrected more than {_STORM_AN_HOUR} memory errors within an hour, or its driver calls it a "
+                f"storm. The data is right; the next error may not be corrected. {_OWNERS}"
+            ),
+        ),
+        Alert(
+            name="LanewatchGpuRowRemapFailed",
+            expr=in_pool_of_card(f"{latest(GPU_REMAP_FAILED.where())} == 1"),
+            for_="5m",
+            severity="page",
+            layer="card",
+            action="inspect_hardware",
+            summary="A card has no spare memory left for a row that fails",
+            description=f"{_CARD} could not replace a row of its memory: the spare ones are used up. {_OWNERS}",
+        ),
+        Alert(
+            name="LanewatchGpuRowRemapPending",
+            expr=in_pool_of_card(f"{latest(GPU_REMAP_PENDING.where())} == 1"),
+            for_="5m",
+            severity="ticket",
+            layer="card",
+            action="reset_gpu",
+            summary="A card waits for a reset to take bad memory out of use",
+            description=(
+                f"{_CARD} has rows or pages of memory that the next reset takes out of use. Work may go on: plan the "
+                f"reset. {_OWNERS}"
+            ),
+        ),
+        Alert(
+            name="LanewatchGpuMemoryRetiring",
+            expr=in_pool_of_card(f"{_grew(GPU_RETIRED_PAGES)}\nor\n{_grew(GPU_ROW_REMAPS)}"),
+            severity="ticket",
+            layer="card",
+            action="inspect_hardware",
+            summary="A card takes more and more of its memory out of use",
+            description=(
+                f"{_CARD} took {{{{ $value }}}} pages or rows of its memory out of use within 6 hours (cause "
+                f"{{{{ $labels.cause }}}}). One is a repair, several are a card that dies. {_OWNERS}"
+            ),
+        ),
+    ),
+)

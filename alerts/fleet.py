@@ -1,0 +1,91 @@
+"""A fleet in few series: what its page shows is counted and added up here once, not by each browser over all cards.
+
+Every sum first takes each card, lane or alias once, whoever scrapes it. Nothing fires here.
+"""
+
+from typing import Final
+
+from alerts.rule import Group, Record
+from exporter import catalogue as c
+from exporter.metric import Metric
+
+_CARD: Final = "cluster, node, gpu_uuid"
+_UNIT: Final = "cluster, pool, unit"
+_LANE: Final = "cluster, pool, lane_namespace, lane"
+_MINUTES: Final = "5m"  # of what is a rate: two scrapes of a minute, and some to miss
+_HOUR: Final = "1h"
+
+CARDS: Final = "lanewatch:fleet_gpus:count"
+ANSWERING: Final = "lanewatch:fleet_gpus_up:sum"
+UNAVAILABLE: Final = "lanewatch:fleet_gpus_unavailable:sum"
+OWNERSHIP: Final = "lanewatch:fleet_gpu_ownership:sum"
+IDLE: Final = "lanewatch:fleet_gpus_owned_idle:sum_rate5m"
+THROTTLED: Final = "lanewatch:fleet_gpus_throttled:sum_rate5m"
+XIDS: Final = "lanewatch:fleet_xid_errors:sum_increase1h"
+MEMORY_TOTAL: Final = "lanewatch:fleet_memory_total_bytes:sum"
+MEMORY_USED: Final = "lanewatch:fleet_memory_used_bytes:sum"
+POWER: Final = "lanewatch:fleet_power_watts:sum"
+POWER_LIMIT: Final = "lanewatch:fleet_power_limit_watts:sum"
+HOTTEST: Final = "lanewatch:fleet_temperature_celsius:max"
+POOLS: Final = "lanewatch:fleet_pools:sum"
+PODS: Final = "lanewatch:fleet_lane_pods:sum"
+RESTARTS: Final = "lanewatch:fleet_lane_restarts:sum_increase1h"
+EVENTS: Final = "lanewatch:fleet_lane_events:sum_increase1h"
+WAITING: Final = "lanewatch:fleet_requests_waiting:sum"
+RUNNING: Final = "lanewatch:fleet_requests_running:sum"
+ALIASES: Final = "lanewatch:fleet_aliases:sum"
+EXPORTERS: Final = "lanewatch:fleet_exporters:count"
+SOURCES_DOWN: Final = "lanewatch:fleet_sources_down:count"
+
+
+def _once(metric: Metric | str, by: str) -> str:
+    return f"max by ({by}) ({metric})"
+
+
+def _sum(name: str, metric: Metric | str, by: str, *labels: str) -> Record:
+    kept, every = ", ".join(("cluster", *labels)), ", ".join((by, *labels))
+    return Record(name=name, expr=f"sum by ({kept}) (\n  {_once(metric, every)}\n)", labels=labels)
+
+
+def _count(name: str, metric: Metric | str, by: str, *labels: str) -> Record:
+    kept, every = ", ".join(("cluster", *labels)), ", ".join((by, *labels))
+    return Record(name=name, expr=f"count by ({kept}) (\n  {_once(metric, every)}\n)", labels=labels)
+
+
+def _rate(metric: Metric) -> str:
+    return f"rate({metric}[{_MINUTES}])"
+
+
+def _increase(metric: Metric) -> str:
+    return f"increase({metric}[{_HOUR}])"
+
+
+_CARDS: Final = (
+    _count(CARDS, c.GPU_INFO, _CARD, "model"),
+    _sum(ANSWERING, c.GPU_UP, _CARD),
+    _sum(UNAVAILABLE, c.GPU_UNAVAILABLE, _CARD, "reason"),
+    _sum(OWNERSHIP, c.GPU_OWNERSHIP, _CARD, "state"),
+    _sum(IDLE, _rate(c.GPU_OWNED_IDLE), _CARD),
+    _sum(THROTTLED, _rate(c.GPU_THROTTLE), _CARD, "reason"),
+    _sum(XIDS, _increase(c.GPU_XID_ERRORS), f"{_CARD}, xid", "class"),
+    _sum(MEMORY_TOTAL, c.GPU_MEMORY_TOTAL, _CARD),
+    _sum(MEMORY_USED, c.GPU_MEMORY_USED, _CARD),
+    _sum(POWER, c.GPU_POWER, _CARD),
+    _sum(POWER_LIMIT, c.GPU_POWER_LIMIT, _CARD),
+    Record(name=HOTTEST, expr=f"max by (cluster, sensor) ({c.GPU_TEMPERATURE})", labels=("sensor",)),
+)
+_LANES: Final = (
+    _sum(POOLS, c.POOL_STATE, _UNIT, "state"),
+    _sum(PODS, c.LANE_PODS, _LANE, "phase"),
+    _sum(RESTARTS, _increase(c.LANE_RESTARTS), _LANE),
+    _sum(EVENTS, _increase(c.LANE_EVENTS), _LANE, "event"),
+    _sum(WAITING, c.ENGINE_WAITING, "cluster, lane"),
+    _sum(RUNNING, c.ENGINE_RUNNING, "cluster, lane"),
+    _sum(ALIASES, c.ALIAS_ROOT_CAUSE, "cluster, alias", "cause"),
+)
+_EXPORTERS: Final = (
+    _count(EXPORTERS, c.BUILD_INFO, "cluster, instance", "role", "version"),
+    _count(SOURCES_DOWN, f"{c.SOURCE_UP} == 0", "cluster, instance", "source"),
+)
+
+GROUP: Final = Group(name="lanewatch-fleet", interval="1m", rules=(*_CARDS, *_LANES, *_EXPORTERS))

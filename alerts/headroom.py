@@ -1,0 +1,76 @@
+"""Whether the node of a lane has place for what it needs besides, and whether a lane's request still fits its node."""
+
+from typing import Final
+
+from alerts.lane_words import LANE
+from alerts.places import in_pool_of_node, on_a_host
+from alerts.promql import PLACE, latest
+from alerts.rule import Alert, Group
+from exporter.catalogue import LANE_REQUEST_DRIFT, LANE_REQUEST_RATIO, NODE_CPU, NODE_MEMORY
+from exporter.metric import Metric
+
+# What an agent, an exporter and a log shipper ask for together: on the reference node 0.05 are 0.75 cores and 2.7 GiB.
+_LEAST_FREE: Final = 0.05
+_WHOLE: Final = 1 - _LEAST_FREE
+_DRIFT: Final = 0.05  # a kubelet that reserves a little more is no news
+
+_FILLS: Final = f"{latest(LANE_REQUEST_RATIO.where(), PLACE)} >= {_WHOLE}"
+
+
+def _free(metric: Metric, resource: str) -> str:
+    """Return the free share of what the node can give: the parts of a node add up to that."""
+    free = latest(metric.where(part="free"), (*PLACE, "part"), pick="min")
+    share = f"{free}\n/\nsum without (part) {latest(metric.where(), PLACE)}"
+    return f'label_replace(\n{share}, "resource", "{resource}", "", ""\n)'
+
+
+_SCARCE: Final = f"(\n{_free(NODE_CPU, 'cpu')}\nor\n{_free(NODE_MEMORY, 'memory')}\n) < {_LEAST_FREE}"
+
+GROUP: Final = Group(
+    name="lanewatch-headroom",
+    rules=(
+        Alert(
+            name="LanewatchNodeHeadroomLow",
+            # the lane that takes it all has its own alert
+            expr=in_pool_of_node(f"{on_a_host(_SCARCE)}\nunless on (cluster, node, resource) (\n{_FILLS}\n)"),
+            for_="15m",
+            severity="ticket",
+            layer="node",
+            action="fix_configuration",
+            summary="The node of a lane has no place for daemons",
+            description=(
+                "{{ $value | humanizePercentage }} of the {{ $labels.resource }} that node {{ $labels.node }} can give "
+                f"is requested by nobody for 15 minutes, less than {_LEAST_FREE:.0%}: a DaemonSet that is rolled, the "
+                "device plugin's too, may find no place. See who requests it, by part."
+            ),
+        ),
+        Alert(
+            name="LanewatchLaneFillsNode",
+            expr=_FILLS,
+            for_="15m",
+            severity="ticket",
+            layer="lane",
+            action="fix_configuration",
+            summary="A lane requests the whole node",
+            description=(
+                f"A pod of {LANE} requests "
+                "{{ $value | humanizePercentage }} of the {{ $labels.resource }} that node {{ $labels.node }} can "
+                "give. Above 100% it never starts; near it no daemon does beside it."
+            ),
+        ),
+        Alert(
+            name="LanewatchLaneRequestDrifts",
+            expr=f"abs({latest(LANE_REQUEST_DRIFT.where(), PLACE)}) > {_DRIFT}",
+            for_="1h",
+            severity="info",
+            layer="lane",
+            action="fix_configuration",
+            summary="A node changed its size, and its lane was not told",
+            description=(
+                f"What {LANE} requests of the {{{{ $labels.resource }}}} of "
+                "node {{ $labels.node }} is another share by {{ $value | humanizePercentage }} than when its spec was "
+                "changed last: the node grew or shrank. Set its request anew."
+            ),
+        ),
+    ),
+)

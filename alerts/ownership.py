@@ -1,0 +1,130 @@
+"""Who is on a card without being of its pool, who keeps one for nothing, and whether a card is shared otherwise now."""
+
+from typing import Final
+
+from alerts.card_words import CARD, OWNERS, read_out
+from alerts.places import in_pool_of_card
+from alerts.power import ENERGY
+from alerts.promql import PLACE, WATCHER_PLACE, indent, latest
+from alerts.rule import Alert, Group, Record
+from exporter.catalogue import (
+    GPU_OWNED_IDLE,
+    GPU_OWNERSHIP,
+    GPU_SHARING,
+    NODE_CARD_VIEW_INFO,
+    POOL_VIOLATION,
+    POOL_VIOLATOR_INFO,
+)
+
+_IDLE_SHARE: Final = 0.9  # of a day: a lane that people ask in their working hours is idle for two thirds of it
+_JOULES_OF_A_KWH: Final = 3_600_000
+
+_INTRUDER: Final = POOL_VIOLATION.where(reason="intruder")
+_POOL: Final = "{{ $labels.pool }}{{ with $labels.unit }} on {{ . }}{{ end }}"  # of a pool that is one unit, its name
+_WHO: Final = (
+    f"{{{{ range printf `{POOL_VIOLATOR_INFO.where(pool='%s', unit='~|%s', reason='intruder')} == 1` "
+    "$labels.pool $labels.unit | query | sortByLabel `violator` }}"
+    " {{ .Labels.kind }} {{ with .Labels.violator_namespace }}{{ . }}/{{ end }}{{ .Labels.violator }}"
+    "{{ else }} unknown{{ end }}"
+)
+
+# Counted by the agent: a new one begins at 0 and a second one counts beside it, so they are merged before the rate.
+_IDLE: Final = Record(
+    name="lanewatch:gpu_owned_idle_seconds:max",
+    expr=f"max without (instance, pod) ({GPU_OWNED_IDLE})",
+    labels=("node", "gpu_uuid"),
+)
+_IDLE_SHARE_OF_DAY: Final = Record(
+    name="lanewatch:gpu_owned_idle:share1d", expr=f"rate({_IDLE.name}[1d])", labels=("node", "gpu_uuid")
+)
+_KWH: Final = read_out(f'increase({ENERGY.name}{{gpu_uuid="%s"}}[1d]) / {_JOULES_OF_A_KWH}', 'printf "%.2f"')
+
+# What it was an hour ago is all that there is to compare with, so that each of these lasts an hour.
+# The driver sees MPS only while somebody uses the card: `mps` and `none` come and go, and are no change.
+_LASTING_MODE: Final = GPU_SHARING.where(mode="~mig|vgpu")
+_MODE_BEFORE: Final = f"max without (instance, pod) (last_over_time({_LASTING_MODE}[10m] offset 1h))"
+_SHARING_FACTS: Final = NODE_CARD_VIEW_INFO.where(fact="~mig|replicas|sharing", view="~allocatable|labels")
+_NOW: Final = latest(_SHARING_FACTS)
+_BEFORE: Final = f"max without (instance, pod) (last_over_time({_SHARING_FACTS}[10m] offset 1h))"
+
+GROUP: Final = Group(
+    name="lanewatch-ownership",
+    rules=(
+        _IDLE,
+        _IDLE_SHARE_OF_DAY,
+        Alert(
+            name="LanewatchPoolIntruder",
+            expr=f"{latest(_INTRUDER, WATCHER_PLACE)} == 1",
+            for_="5m",
+            severity="ticket",
+            layer="allocation",
+            action="evict_intruder",
+            summary="Somebody who is not of the pool is on its card",
+            description=(
+                f"For 5 minutes somebody outside the lanes holds the card of pool {_POOL}, or asks for it. The lane "
+                f"shares memory and time with it, or the next one cannot start. Who:{_WHO}."
+            ),
+        ),
+        Alert(
+            name="LanewatchGpuOwnedIdle",
+            expr=in_pool_of_card(
+                f"{_IDLE_SHARE_OF_DAY.name} > {_IDLE_SHARE}\nand on (cluster, node, gpu_uuid)\n"
+                f"{latest(GPU_OWNERSHIP.where(state='idle_owned'), (*PLACE, 'state'))} == 1"
+            ),
+            severity="info",
+            layer="allocation",
+            action="give_back_card",
+            summary="A card is owned and does next to nothing",
+            description=(
+                f"{CARD} was owned, its memory held, and idle for {{{{ $value | humanizePercentage }}}} of the last "
+                f"day, in which it used {_KWH} kWh. {OWNERS}"
+            ),
+        ),
+        Alert(
+            name="LanewatchGpuAllocatedUnused",
+            expr=in_pool_of_card(
+                f"{latest(GPU_OWNERSHIP.where(state='allocated_no_process'), (*PLACE, 'state'))} == 1"
+            ),
+            for_="30m",
+            severity="info",
+            layer="allocation",
+            action="give_back_card",
+            summary="A card was given to a pod that has no process on it",
+            description=(
+                f"{CARD} is allocated for 30 minutes and no process uses it: its owner computes elsewhere, waits, or "
+                f"failed to find the card. Nobody else can have it. {OWNERS}"
+            ),
+        ),
+        Alert(
+            name="LanewatchGpuSharingChanged",
+            expr=in_pool_of_card(f"{latest(_LASTING_MODE)}\n  !=\n{_MODE_BEFORE}"),
+            for_="1m",
+            severity="info",
+            layer="driver",
+            action="investigate",
+            summary="A card is shared in another way than an hour ago",
+            description=(
+                f"{CARD} had mode {{{{ $labels.mode }}}} switched "
+                "{{ if eq $value 1.0 }}on{{ else }}off{{ end }} within the last hour, by the driver's word. If nobody "
+                f"meant that, memory and time of its lanes are no longer what they were planned for. {OWNERS}"
+            ),
+        ),
+        Alert(
+            name="LanewatchNodeSharingChanged",
+            expr=(
+                f"{_NOW}\nunless\n{_BEFORE}\nand on (cluster, node, fact, view)\n"
+                f"max without (value) (\n{indent(_BEFORE)}\n)"
+            ),
+            for_="5m",
+            severity="info",
+            layer="allocation",
+            action="investigate",
+            summary="A node offers its cards shared in another way than an hour ago",
+            description=(
+                "Node {{ $labels.node }} says {{ $labels.fact }} {{ $labels.value }} by its {{ $labels.view }} now, "
+                "and said something else an hour ago: its device plugin or its labels were configured anew. Replicas "
+                "of one card share its memory, and nothing keeps them apart."
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,80 @@
+"""The PCIe link of a card, judged under load only: an idle card lowers its link on purpose."""
+
+from typing import Final
+
+from alerts.counters import rose
+from alerts.figures import figure
+from alerts.places import in_pool_of_card
+from alerts.promql import PLACE, latest
+from alerts.rule import Alert, Group
+from exporter.catalogue import GPU_PCIE_ERRORS, GPU_PCIE_GENERATION, GPU_PCIE_REPLAYS, GPU_PCIE_WIDTH
+from exporter.metric import Metric
+
+_CARD: Final = "Card {{ $labels.gpu_uuid }} on node {{ $labels.node }}"
+_SAME: Final = ("node", "gpu_uuid")
+_REPLAYS_A_MINUTE: Final = 8  # what DCGM's own health check takes as the limit
+_RATE: Final = f"max without ({', '.join(PLACE)}) (rate({GPU_PCIE_REPLAYS}[15m])) * 60"
+
+
+def _below_max(link: Metric) -> str:
+    view = (*PLACE, "view")
+    under_load, most = (latest(link.where(view=name), view) for name in ("under_load", "max"))
+    return in_pool_of_card(f"{under_load}\n  < {most}")
+
+
+GROUP: Final = Group(
+    name="lanewatch-pcie",
+    rules=(
+        Alert(
+            name="LanewatchGpuPcieNarrow",
+            expr=_below_max(GPU_PCIE_WIDTH),
+            for_="15m",
+            severity="ticket",
+            layer="card",
+            action="inspect_hardware",
+            summary="The PCIe link of a card has fewer lanes than it could",
+            description=(
+                f"{_CARD} had at most {{{{ $value }}}} PCIe lanes under load within the last hour, and could have "
+                f"{figure(GPU_PCIE_WIDTH, same=_SAME, view='max')}. Loading a model takes longer by as much."
+            ),
+        ),
+        Alert(
+            name="LanewatchGpuPcieSlow",
+            expr=_below_max(GPU_PCIE_GENERATION),
+            for_="15m",
+            severity="ticket",
+            layer="card",
+            action="inspect_hardware",
+            summary="The PCIe link of a card stays slow under load",
+            description=(
+                f"{_CARD} reached PCIe generation {{{{ $value }}}} under load within the last hour, and could reach "
+                f"{figure(GPU_PCIE_GENERATION, same=_SAME, view='max')}. Each generation less halves the link."
+            ),
+        ),
+        Alert(
+            name="LanewatchGpuPcieReplays",
+            expr=in_pool_of_card(f"{_RATE} > {_REPLAYS_A_MINUTE}"),
+            for_="15m",
+            severity="ticket",
+            layer="card",
+            action="inspect_hardware",
+            summary="PCIe packets of a card are sent again all the time",
+            description=(
+                f"{_CARD} sends {{{{ $value | humanize }}}} PCIe packets a minute again, more than "
+                f"{_REPLAYS_A_MINUTE}: a bad slot, riser or cable."
+            ),
+        ),
+        Alert(
+            name="LanewatchGpuPcieErrors",
+            expr=in_pool_of_card(rose(GPU_PCIE_ERRORS.where(kind="~fatal|non_fatal"), "1h")),
+            severity="ticket",
+            layer="card",
+            action="inspect_hardware",
+            summary="A card had PCIe errors that are never normal",
+            description=(
+                f"{_CARD} counted PCIe errors of kind {{{{ $labels.kind }}}} within the last hour. Its data may not "
+                "have arrived, and it may fall off the bus next."
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,84 @@
+"""Whether a card keeps to its power limit, and whether what is said of its power can be true.
+
+A reading that cannot be true is a fault of whoever reads it, not of the card: no cost and no other alert may trust it.
+"""
+
+from typing import Final
+
+from alerts.card_words import CARD, OWNERS, read_out
+from alerts.places import in_pool_of_card
+from alerts.promql import PLACE, latest, tell
+from alerts.rule import Alert, Group, Record
+from exporter.catalogue import GPU_ENERGY, GPU_INFO, GPU_POWER, GPU_POWER_LIMIT, GPU_POWER_LIMITS, GPU_UTILIZATION
+
+_OVER: Final = 1.05  # a limit is kept on average, and sensors are good to a few percent
+_LEAST_WATTS: Final = 1  # the most frugal card draws more while it does nothing
+_FANTASTIC: Final = 2  # times the highest limit of the card: no average of minutes is there
+_WORKS: Final = 0.5
+
+# The counter misses no spike between two scrapes. Merged first, a replaced agent and a second scraper change nothing.
+ENERGY: Final = Record(
+    name="lanewatch:gpu_energy_joules:max",
+    expr=f"max without (instance, pod) ({GPU_ENERGY})",
+    labels=("node", "gpu_uuid"),
+)
+_MEAN: Final = (
+    f"(\n  rate({ENERGY.name}[10m])\n  or\n  max without (instance, pod) (avg_over_time({GPU_POWER}[10m]))\n)"
+)
+_MOST: Final = f"max without (instance, pod) (max_over_time({GPU_POWER}[10m]))"
+_LEAST: Final = f"min without (instance, pod) (min_over_time({GPU_POWER}[10m]))"
+_BUSY: Final = f"min without (instance, pod) (avg_over_time({GPU_UTILIZATION}[10m])) > {_WORKS}"
+_HIGHEST: Final = latest(GPU_POWER_LIMITS.where(bound="max"), (*PLACE, "bound"))
+_SOURCE: Final = f"Source:{tell(GPU_INFO, ['source'], same='gpu_uuid')}."
+
+GROUP: Final = Group(
+    name="lanewatch-power",
+    rules=(
+        ENERGY,
+        Alert(
+            name="LanewatchGpuPowerAboveLimit",
+            expr=in_pool_of_card(f"{_MEAN}\n  > {_OVER} *\n{latest(GPU_POWER_LIMIT.where())}"),
+            for_="10m",
+            severity="ticket",
+            layer="card",
+            action="check_power",
+            summary="A card draws more power than it may",
+            description=(
+                f"{CARD} drew {{{{ $value | humanize }}}} W on average over 10 minutes, its limit is "
+                f"{read_out(GPU_POWER_LIMIT.where(gpu_uuid='%s'))} W. The limit does not hold it: supply and cooling "
+                f"are not made for that. {OWNERS}"
+            ),
+        ),
+        Alert(
+            name="LanewatchGpuPowerImplausible",
+            expr=in_pool_of_card(
+                f"(\n  {_MOST} < {_LEAST_WATTS}\n  and on (cluster, node, gpu_uuid)\n  {_BUSY}\n)\n"
+                f"or\n{_LEAST}\n  > {_FANTASTIC} *\n{_HIGHEST}"
+            ),
+            for_="10m",
+            severity="ticket",
+            layer="exporter",
+            action="restore_source",
+            summary="What is said of a card's power cannot be true",
+            description=(
+                f"{CARD} is said to draw {{{{ $value | humanize }}}} W for 10 minutes, which no working card does. "
+                f"Its power, its energy and its cost are not to be trusted. {_SOURCE}"
+            ),
+        ),
+        Alert(
+            name="LanewatchGpuEnergyStuck",
+            expr=in_pool_of_card(
+                f"rate({ENERGY.name}[10m]) == 0\nand on (cluster, node, gpu_uuid)\n{_LEAST} > {_LEAST_WATTS}"
+            ),
+            for_="10m",
+            severity="ticket",
+            layer="exporter",
+            action="restore_source",
+            summary="The energy counter of a card stands still while it draws power",
+            description=(
+                f"{CARD} draws {read_out(GPU_POWER.where(gpu_uuid='%s'))} W, and its energy counter has not moved for "
+                f"10 minutes. Every cost and mean power that is made of it is wrong. {_SOURCE}"
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,61 @@
+"""What the driver itself wants done about a card, and what it reported besides Xids."""
+
+from typing import Final
+
+from alerts.counters import rose
+from alerts.places import in_pool_of_card
+from alerts.promql import latest, tell
+from alerts.rule import Alert, Group
+from exporter.catalogue import GPU_EVENTS, GPU_OWNER_INFO, GPU_RECOVERY_ACTION
+
+_CARD: Final = "Card {{ $labels.gpu_uuid }} on node {{ $labels.node }}"
+_OWNERS: Final = f"Owners:{tell(GPU_OWNER_INFO, ['owner_namespace', 'owner_pod', 'owner_container'], same='gpu_uuid')}."
+# The card is of no use before that is done; with the others its work may end first.
+AT_ONCE: Final = "~reboot_node|reboot_system|reset_bus|reset_gpu"
+AFTER_DRAIN: Final = "~drain_and_reset|drain_p2p|recover_imex|unknown"
+# Not `ecc_storm` and `memory_retirement`, which the alerts of memory tell of, nor what is no fault.
+REPORTED: Final = "~gpu_unavailable|memory_poison|memory_poison_fatal|memory_retirement_failed"
+
+
+def _wants(actions: str) -> str:
+    return in_pool_of_card(f"{latest(GPU_RECOVERY_ACTION.where(action=actions))} == 1")
+
+
+GROUP: Final = Group(
+    name="lanewatch-recovery",
+    rules=(
+        Alert(
+            name="LanewatchGpuRecoveryNeeded",
+            expr=_wants(AT_ONCE),
+            for_="1m",
+            severity="page",
+            layer="card",
+            action=None,  # the series says it
+            summary="The driver wants a card reset or its node rebooted",
+            description=(
+                f"{_CARD} is of no use until this is done, as its driver says: {{{{ $labels.action }}}}. {_OWNERS}"
+            ),
+        ),
+        Alert(
+            name="LanewatchGpuDrainNeeded",
+            expr=_wants(AFTER_DRAIN),
+            for_="5m",
+            severity="ticket",
+            layer="card",
+            action=None,
+            summary="The driver wants a card drained",
+            description=(
+                f"{_CARD} should get no new work, as its driver says for 5 minutes: {{{{ $labels.action }}}}. {_OWNERS}"
+            ),
+        ),
+        Alert(
+            name="LanewatchGpuEvent",
+            expr=in_pool_of_card(rose(GPU_EVENTS.where(event=REPORTED), "30m")),
+            severity="ticket",
+            layer="card",
+            action="inspect_hardware",
+            summary="The driver reported that a card or its memory failed",
+            description=f"{_CARD}: the driver reported {{{{ $labels.event }}}} within the last 30 minutes. {_OWNERS}",
+        ),
+    ),
+)

@@ -1,0 +1,76 @@
+"""How near a card is to the point at which it slows itself down, by its own limits: a limit it does not tell is none.
+
+No alert holds degrees of one model of card: 85 C is cool for one and the end for another.
+"""
+
+from typing import Final
+
+from alerts.card_words import CARD, OWNERS
+from alerts.places import in_pool_of_card
+from alerts.promql import PLACE, indent, latest
+from alerts.rule import Alert, Group
+from exporter.catalogue import GPU_FAN, GPU_TEMPERATURE, GPU_TEMPERATURE_LIMIT, GPU_TEMPERATURE_MARGIN
+
+_NEAR_CELSIUS: Final = 5  # a warm day, or one neighbour more in the rack
+# Cards that stop their fans on purpose do so when cool, 30 degrees and more below the point at which they slow down.
+_HOT_CELSIUS: Final = 20
+
+
+def _left(limit: str, sensor: str) -> str:
+    """Return the degrees between a sensor and a limit of the card."""
+    highest = latest(GPU_TEMPERATURE_LIMIT.where(limit=limit), (*PLACE, "limit"), pick="min")
+    return f"(\n{indent(highest)}\n  -\n{indent(latest(GPU_TEMPERATURE.where(sensor=sensor), (*PLACE, 'sensor')))}\n)"
+
+
+# The card's own word first: some count from where they begin to slow down, which is below the limit that they tell.
+_MARGIN: Final = (
+    f"(\n{indent(latest(GPU_TEMPERATURE_MARGIN.where(), pick='min'))}\n  or\n{indent(_left('slowdown', 'gpu'))}\n)"
+)
+
+GROUP: Final = Group(
+    name="lanewatch-thermal",
+    rules=(
+        Alert(
+            name="LanewatchGpuNearSlowdown",
+            expr=in_pool_of_card(f"{_MARGIN} < {_NEAR_CELSIUS}"),
+            for_="10m",
+            severity="ticket",
+            layer="card",
+            action="improve_cooling",
+            summary="A card is about to slow down because of heat",
+            description=(
+                f"{CARD} has {{{{ $value | humanize }}}} C left to its own slowdown point, and less than "
+                f"{_NEAR_CELSIUS} C for 10 minutes. {OWNERS}"
+            ),
+        ),
+        Alert(
+            name="LanewatchGpuMemoryHot",
+            expr=in_pool_of_card(f"{_left('memory_max', 'memory')} < {_NEAR_CELSIUS}"),
+            for_="10m",
+            severity="ticket",
+            layer="card",
+            action="improve_cooling",
+            summary="The memory of a card is near its highest temperature",
+            description=(
+                f"The memory of card {{{{ $labels.gpu_uuid }}}} on node {{{{ $labels.node }}}} has "
+                f"{{{{ $value | humanize }}}} C left to its limit, and less than {_NEAR_CELSIUS} C for 10 minutes. The "
+                f"chip beside it may be cool. {OWNERS}"
+            ),
+        ),
+        Alert(
+            name="LanewatchGpuFanStopped",
+            expr=in_pool_of_card(
+                f"{latest(GPU_FAN.where())} == 0\nand on (cluster, node, gpu_uuid)\n{_MARGIN} < {_HOT_CELSIUS}"
+            ),
+            for_="5m",
+            severity="ticket",
+            layer="card",
+            action="inspect_hardware",
+            summary="A fan of a hot card stands still",
+            description=(
+                f"Fan {{{{ $labels.fan }}}} of card {{{{ $labels.gpu_uuid }}}} on node {{{{ $labels.node }}}} stands "
+                f"still for 5 minutes, and the card has less than {_HOT_CELSIUS} C left to its slowdown point. {OWNERS}"
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,181 @@
+"""Xid errors by whose they are and what is to be done: the card, the driver, the program, or nobody knows.
+
+A code pages where the card cannot be used before somebody acts (reset, drain, reboot); where it works on, it is a
+ticket. What the table calls `info`, or where nothing is to be done, alerts nobody.
+"""
+
+from typing import Final
+
+from alerts.counters import rose_or_appeared
+from alerts.places import in_pool_of_card
+from alerts.promql import PLACE, indent, latest, tell
+from alerts.rule import Alert, Group, Record
+from exporter.catalogue import (
+    GPU_OWNER_INFO,
+    GPU_XID_ERRORS,
+    GPU_XID_LAST,
+    GPU_XID_OWNER_INFO,
+    NVSWITCH_SXID_ERRORS,
+)
+
+# Long enough to be seen by whoever is paged, and to bridge a pod that was replaced.
+_RECENT_SECONDS: Final = 1800
+_RECENT: Final = f"{_RECENT_SECONDS // 60}m"
+_PLACE: Final = ", ".join(PLACE)
+_XID: Final = "on (cluster, node, gpu_uuid, xid)"
+
+URGENT: Final = "~drain_and_inspect|drain_and_reset|reboot_node|reset_gpu"
+PATIENT: Final = "~inspect_hardware|look_up|restart_app|update_software"
+TO_DO: Final = f"{URGENT}|{PATIENT.removeprefix('~')}"
+OF_A_CARD: Final = "~driver|hardware|link|unknown"
+_BLAMED: Final = "~application|driver|hardware|link|unknown"  # all but `info`
+
+
+def _xids(class_: str, action: str) -> str:
+    return GPU_XID_ERRORS.where(**{"class": class_, "action": action})
+
+
+def _age(seconds: int) -> str:
+    """Return the Xids that were seen last within that time, by the clock of their node."""
+    return f"time() - {latest(GPU_XID_LAST.where())} < {seconds}"
+
+
+def _had(xids: str) -> str:
+    """Return the Xids that happened lately; a series that is born at 1 has no increase, its time speaks for it."""
+    counted = f"max without ({_PLACE}) (max_over_time({xids}[{_RECENT}])) > 0"
+    return f"{_rise(xids)} > 0\nor\n(\n{indent(counted)}\n  and {_XID}\n{indent(_age(_RECENT_SECONDS))}\n)"
+
+
+def _rise(xids: str) -> str:
+    return f"max without ({_PLACE}) (increase({xids}[{_RECENT}]))"
+
+
+_EACH: Final = GPU_XID_ERRORS.where(**{"class": _BLAMED})
+_NOW: Final = latest(_EACH)
+
+# Several cards within an hour are no chance: what they have in common is the driver, or a program. Two may be, in a
+# fleet.
+_MANY: Final = 3
+_CARDS: Final = Record(
+    name="lanewatch:gpu_xid_cards:count1h",
+    expr=f"count without (node, gpu_uuid) (\n{indent(f'{_age(3600)} and {_XID} {_NOW}')}\n)",
+    labels=("xid",),
+)
+_SPREAD: Final = f"{_CARDS.name} >= {_MANY}"
+
+# What comes back on the same card within a day was not mended by what was done about it.
+_AGAIN: Final = 3
+_YESTERDAY: Final = f"max without ({_PLACE}) (last_over_time({_EACH}[1h] offset 1d))"
+_IN_A_DAY: Final = f"{_NOW} - (\n{indent(f'{_YESTERDAY} or {_NOW} * 0')}\n)"  # one that is younger was 0 then
+_BACK: Final = f"(\n{indent(_IN_A_DAY)}\n  >= {_AGAIN}\n  or\n  {_rise(_EACH)} >= {_AGAIN}\n)"
+_REPEATED: Final = f"{_BACK}\nand {_XID}\n{_age(86400)}\nunless on (cluster, xid)\n  {_SPREAD}"
+
+_OF_A_PROGRAM: Final = Record(
+    name="lanewatch:gpu_xid_of_program:recent30m",
+    expr=f"max without (class, action) (\n{indent(_had(_xids('application', TO_DO)))}\n)",
+    labels=("node", "gpu_uuid", "xid"),
+)
+_TEAMS: Final = latest(GPU_XID_OWNER_INFO.where(), (*PLACE, "owner_pod", "owner_container"), back=_RECENT)
+# One ticket for each team that held the card then; one without a team where nobody knows.
+_BY_TEAM: Final = f"{_TEAMS}\nand {_XID}\n  {_OF_A_PROGRAM.name}\nor\n{_OF_A_PROGRAM.name}\nunless {_XID}\n{_TEAMS}"
+
+_CARD: Final = "Card {{ $labels.gpu_uuid }} on node {{ $labels.node }}"
+_WHO: Final = ["owner_namespace", "owner_pod", "owner_container"]
+_OWNERS: Final = f"Owners:{tell(GPU_OWNER_INFO, _WHO, same='gpu_uuid')}."
+_HELD_BY: Final = f"It was held by:{tell(GPU_XID_OWNER_INFO, _WHO, same='gpu_uuid', part='xid')}."
+_HAD: Final = f"{_CARD} had Xid {{{{ $labels.xid }}}} within the last 30 minutes."
+_FIRST: Final = "First thing to do: {{ $labels.action }}."
+
+GROUP: Final = Group(
+    name="lanewatch-xid",
+    rules=(
+        _CARDS,
+        _OF_A_PROGRAM,
+        Alert(
+            name="LanewatchGpuXid",
+            expr=in_pool_of_card(_had(_xids("~hardware|link", URGENT))),
+            severity="page",
+            layer="card",
+            action=None,  # the series says it
+            summary="The driver reported a hardware error of a card",
+            description=f"{_HAD} {_FIRST} {_OWNERS}",
+        ),
+        Alert(
+            name="LanewatchGpuDriverXid",
+            expr=in_pool_of_card(_had(_xids("driver", URGENT))),
+            severity="page",
+            layer="driver",
+            action=None,
+            summary="Driver or firmware of a card failed",
+            description=f"{_HAD} It is an error of driver or firmware. {_FIRST} {_OWNERS}",
+        ),
+        Alert(
+            name="LanewatchGpuXidInspect",
+            expr=in_pool_of_card(_had(_xids("~driver|hardware|link", PATIENT))),
+            severity="ticket",
+            layer="card",
+            action=None,
+            summary="The driver reported an error of a card that works on",
+            description=f"{_HAD} It is of class {{{{ $labels.class }}}}, and the card may work on. {_FIRST} {_OWNERS}",
+        ),
+        Alert(
+            name="LanewatchGpuXidUnknown",
+            expr=in_pool_of_card(_had(_xids("unknown", TO_DO))),
+            severity="ticket",
+            layer="card",
+            action=None,
+            summary="The driver reported an error that no table of ours knows",
+            description=f"{_HAD} The code is newer than this Lanewatch: look it up. {_OWNERS}",
+        ),
+        Alert(
+            name="LanewatchGpuXidApplication",
+            expr=in_pool_of_card(_BY_TEAM),
+            severity="ticket",
+            layer="server",
+            action="restart_app",
+            summary="A program on a card made an error",
+            description=(
+                f"{_HAD} It is the program's own error"
+                "{{ with $labels.owner_namespace }}, a matter of whoever runs namespace {{ . }}{{ end }}. "
+                f"{_HELD_BY}"
+            ),
+        ),
+        Alert(
+            name="LanewatchGpuXidRepeated",
+            expr=in_pool_of_card(_REPEATED),
+            severity="ticket",
+            layer="card",
+            action="inspect_hardware",
+            summary="The same error comes back on one card, and on no others",
+            description=(
+                f"{_CARD} had Xid {{{{ $labels.xid }}}} at least {_AGAIN} times within a day, and it is not spread "
+                "over other cards: the card is ill, or it alone runs the program that fails. "
+                f"{_HELD_BY}"
+            ),
+        ),
+        Alert(
+            name="LanewatchXidOnManyGpus",
+            expr=_SPREAD,
+            severity="ticket",
+            layer="driver",
+            action="investigate",
+            summary="Many cards had the same error",
+            description=(
+                "{{ $value }} cards had Xid {{ $labels.xid }} within the last hour. What they have in common is not "
+                "one card: compare driver versions, and what ran on them, before any card is replaced."
+            ),
+        ),
+        Alert(
+            name="LanewatchNvswitchSxid",
+            expr=rose_or_appeared(NVSWITCH_SXID_ERRORS.where(), _RECENT),
+            severity="ticket",
+            layer="node",
+            action="look_up",
+            summary="An NVSwitch reported an error",
+            description=(
+                "The NVSwitch at {{ $labels.pci_bus_id }} of node {{ $labels.node }} had SXid {{ $labels.sxid }} "
+                "within the last 30 minutes. Traffic between its cards may fail while each card is well."
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,106 @@
+"""A node on which much is wrong at once, after a switch of lanes, for what only shows then."""
+
+from dataclasses import replace
+from typing import Final
+
+from exporter.cluster import Claim, ClaimedDevice, Dra, Pod, Termination
+from exporter.collectors.disagreement import DisagreementCollector
+from exporter.exposition import Exposition, Page
+from exporter.snapshot import (
+    Agents,
+    Allocations,
+    Gpus,
+    KernelLog,
+    KernelXid,
+    NodeView,
+    PciBus,
+    PciDevice,
+    Snapshot,
+    XidCount,
+)
+from fakes import reference_cluster, reference_node
+
+AT: Final = reference_node.AT
+_CARD: Final = replace(
+    reference_node.CARD,
+    readings_due=120,
+    readings_made=96,
+    pcie_bytes_per_second={"rx": 1e9, "tx": 2e8},
+    retired_pages={"single_bit": 2, "double_bit": 1},
+    xids=(XidCount(code=79, count=1, last_at=AT - 5),),
+)
+_NVML: Final = Gpus(source="nvml", devices=(_CARD,), calls=10)
+_DCGM: Final = Gpus(source="dcgm", devices=(replace(_CARD, driver_version="570.86.15", memory_used_bytes=0),), calls=2)
+_ENDED: Final = Termination(reason="OOMKilled", exit_code=137, at=AT - 30)
+_INTRUDER: Final = replace(
+    reference_cluster.POD,
+    name=f"{reference_cluster.LANES[2]}-7c9d-abcde",
+    uid="u2",
+    lane=reference_cluster.LANES[2],
+    phase="Failed",
+    reason="UnexpectedAdmissionError",
+    is_ready=False,
+)
+
+
+def _pod() -> Pod:
+    container = replace(reference_cluster.POD.containers[0], is_ready=False, restarts=3, last=_ENDED)
+    return replace(reference_cluster.POD, is_ready=False, containers=(container,))
+
+
+def snapshot() -> Snapshot:
+    """Return the reference node, ill."""
+    return replace(
+        reference_node.SNAPSHOT,
+        gpus=_NVML,
+        allocations=Allocations(),
+        nvml=_NVML,
+        dcgm=_DCGM,
+        workloads=replace(reference_cluster.WORKLOADS, pods=(_pod(), _INTRUDER)),
+        kernel_log=KernelLog(
+            xids=(
+                KernelXid(number=1, pci_bus_id="0000:02:00.0", code=79, at=AT - 5),
+                KernelXid(number=2, pci_bus_id="0000:85:00.0", code=20034, at=AT - 5, is_switch=True),
+            ),
+            lost=4,
+        ),
+        pci=PciBus(
+            devices=(
+                PciDevice(bus_id="0000:01:00.0", vendor="nvidia"),
+                PciDevice(bus_id="0000:02:00.0", vendor="nvidia"),
+            )
+        ),
+        dra=Dra(
+            version="v1",
+            claims=(
+                Claim(
+                    namespace="vllm",
+                    name="gpu",
+                    devices=(ClaimedDevice(driver="gpu.nvidia.com", pool="gpu-worker-1", device="gpu-0"),),
+                    pods=((_INTRUDER.name, _INTRUDER.uid),),
+                ),
+            ),
+        ),
+        agents=Agents(by_node={"gpu-worker-2": NodeView(node="gpu-worker-2")}, silent={"gpu-worker-3": "timeout"}),
+    )
+
+
+def page() -> Page:
+    """Return what the exporter says of it."""
+    whole = reference_node.exposition()
+    whole = Exposition({**whole._collectors, "disagreement": DisagreementCollector().collect})  # noqa: SLF001  # one more
+    whole.prepare(_steady(2), AT - 480)
+    ordered = _steady(0)
+    whole.prepare(replace(ordered, workloads=replace(reference_cluster.WORKLOADS, pods=())), AT - 420)  # nobody runs
+    whole.prepare(ordered, AT - 360)
+    return whole.prepare(snapshot(), AT)
+
+
+def _steady(lane: int) -> Snapshot:
+    """Return the well node with that of its lanes on it."""
+    name = reference_cluster.LANES[lane]
+    pod = replace(reference_cluster.POD, name=f"{name}-1", uid=f"u-{lane}", lane=name)
+    controllers = tuple(replace(one, desired_replicas=int(one.name == name)) for one in reference_cluster.CONTROLLERS)
+    workloads = replace(reference_cluster.WORKLOADS, pods=(pod,), controllers=controllers)
+    unseen = replace(reference_node.SNAPSHOT, gpus=None, processes=None, allocations=None)  # by the API server alone
+    return replace(unseen, workloads=workloads)
