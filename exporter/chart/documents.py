@@ -178,7 +178,9 @@ privileged), `xidStore.type: hostPath` (a directory of the node), `gpuAccess.mod
 `guard.enabled` makes ValidatingAdmissionPolicies over the namespaces of the lanes. They refuse a lane that is not
 `guard.activeLane`, more than one replica, a strategy that surges, and a pod that asks for a card without a lane's
 labels. Begin with `actions: [Audit, Warn]`; `[Deny]` refuses. `guard.quota` adds a ResourceQuota, which is in force at
-once. A switch: park the lane, change the ConfigMap `<release>-guard`, raise the other. A later upgrade sets it back to
+once. Both count `guard.resource`; a card that a pod gets by a claim (DRA) they do not see.
+
+A switch: park the lane, change the ConfigMap `<release>-guard`, raise the other. A later upgrade sets it back to
 `guard.activeLane`: change that too.
 
     kubectl -n lanewatch patch configmap lanewatch-guard --type merge -p '{{"data":{{"activeLane":"qwen36-27b-deep"}}}}'

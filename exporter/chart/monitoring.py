@@ -48,7 +48,10 @@ class Rules(Part, frozen=True):
 
     kind: Annotated[
         Literal["PrometheusRule", "ConfigMap", "none"],
-        Meta(description="An object of the operator, or a ConfigMap that your Prometheus mounts, or nothing."),
+        Meta(
+            description="Objects of the operator, or ConfigMaps that your Prometheus mounts (`<release>-rules-0` and "
+            "on), or nothing."
+        ),
     ] = "PrometheusRule"
     additional_labels: Annotated[Labels, Meta(description="Labels that your Prometheus selects by.")] = msgspec.field(
         default_factory=dict

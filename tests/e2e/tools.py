@@ -29,6 +29,11 @@ def model(name: str) -> Path:
     return _view() / "models" / f"{name}.gguf"
 
 
+def folder(name: str) -> Path:
+    """Return where all files of a tool are."""
+    return _view() / name
+
+
 def packages(name: str) -> Path:
     """Return the folder in which a tool of npm has its packages."""
-    return _view() / name / "node_modules"
+    return folder(name) / "node_modules"
