@@ -183,7 +183,7 @@ def check_rules(url: str, output: str, token_file: str) -> None:
 @click.option("--check", "is_check", is_flag=True, help="Write nothing; exit 1 and name the files that differ.")
 @click.option("--out", default=".", show_default=True, metavar="DIRECTORY", help="Root of the checkout.")
 def generate(*, is_check: bool, out: str) -> None:
-    """Write the rules, the routes, the dashboards, the chart's values and the generated documents."""
+    """Write the rules, the routes, the dashboards, the chart's values and the documents out of their sources."""
     differing = {path: text for path, text in sorted(_generated().items()) if _differs(Path(out, path), text)}
     for path, text in differing.items():
         click.echo(f"{path}: {'differs: run `make generate`' if is_check else 'written'}")
@@ -199,12 +199,17 @@ def _generated() -> dict[str, str]:
     import alerts.document  # noqa: PLC0415
     import alerts.render  # noqa: PLC0415
     import dashboards.render  # noqa: PLC0415
-    from exporter import metrics_document  # noqa: PLC0415
+    from exporter import configuration_document, metrics_document  # noqa: PLC0415
     from exporter.chart import documents as chart_documents  # noqa: PLC0415
     from probes import fault_document  # noqa: PLC0415
 
-    documents = metrics_document.render() | fault_document.render() | alerts.document.render()
-    documents |= chart_documents.render()
+    documents = (
+        metrics_document.render()
+        | configuration_document.render()
+        | fault_document.render()
+        | chart_documents.render()
+        | alerts.document.render()
+    )
     return {**alerts.render.render(), **alerts.alertmanager.render(), **dashboards.render.render(), **documents}
 
 

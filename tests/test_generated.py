@@ -8,8 +8,9 @@ import alerts.alertmanager
 import alerts.document
 import alerts.render
 import dashboards.render
-from exporter import metrics_document
+from exporter import configuration_document, metrics_document
 from exporter.catalogue import METRICS
+from exporter.chart import documents as chart_documents
 from probes import fault_document
 
 _ROOT = Path(__file__).parents[1]
@@ -19,7 +20,9 @@ _MADE = {
     **alerts.document.render(),
     **dashboards.render.render(),
     **metrics_document.render(),
+    **configuration_document.render(),
     **fault_document.render(),
+    **chart_documents.render(),
 }
 
 

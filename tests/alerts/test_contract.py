@@ -80,6 +80,7 @@ _KNOWN: Mapping[str, frozenset[str]] = {
 }
 _DURATIONS = {"$__rate_interval": "5m", "$__range": "1h"}
 _IN_A_TEMPLATE = re.compile(r"printf `([^`]*)`")
+_WITH_QUERIES = (*sorted((_ROOT / "alerts/runbooks").glob("*.md")), *sorted((_ROOT / "docs").glob("*.md")))
 _IN_A_RUNBOOK = re.compile(r"```promql\n(.*?)```", re.DOTALL)
 
 
@@ -166,7 +167,7 @@ def _every_expression() -> Iterator[Any]:
 
 
 def _every_example() -> Iterator[Any]:
-    for path in sorted((_ROOT / "alerts/runbooks").glob("*.md")):
+    for path in _WITH_QUERIES:
         for block in _IN_A_RUNBOOK.findall(path.read_text(encoding="utf-8")):
             for line in block.strip().splitlines():
                 yield pytest.param(line, id=f"{path.stem}: {line}")
@@ -213,7 +214,7 @@ def test_rules_panels_and_templates_select_what_exists(expression: str) -> None:
 
 
 @pytest.mark.parametrize("expression", list(_every_example()))
-def test_runbooks_show_queries_that_select_what_exists(expression: str) -> None:
+def test_runbooks_and_documents_show_queries_that_select_what_exists(expression: str) -> None:
     """Nobody debugs a runbook at 3 a.m."""
     assert _problems(expression) == []
 

@@ -192,9 +192,9 @@ def test_alias_names_complete(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("command", [main, acceptance], ids=["probe", "acceptance"])
-def test_readme_names_every_option(command: click.Command) -> None:
+def test_document_names_every_option(command: click.Command) -> None:
     """What can be given is told."""
-    text = (ROOT / "README.md").read_text()
+    text = (ROOT / "docs/probe.md").read_text()
     options = [name for one in command.params for name in one.opts if name.startswith("--")]
     assert [name for name in options if not re.search(rf"{name}\b", text) and name not in CONFIGURED] == []
 
