@@ -73,7 +73,6 @@ WHERE: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
         "guard.enabled": {"guard": {"namespaces": ["vllm"]}},
     }
 )
-_BEFORE: Final[dict[str, str]] = {}  # what is rendered without the value, by what must be so
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +83,12 @@ def chart(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if path.stem not in {"lanewatch-slo", "lanewatch-inference", "alertmanagerconfig"}:
             path.unlink()
     return copy
+
+
+@pytest.fixture(scope="module")
+def known() -> dict[str, str]:
+    """Return what was rendered without a value, by what must be so: many values count under the same."""
+    return {}
 
 
 def other(row: Row) -> Any:  # noqa: ANN401  # whatever the value holds
@@ -120,10 +125,10 @@ def _write(path: Path, values: Mapping[str, Any]) -> Path:
 
 
 @pytest.mark.parametrize("row", LEAVES, ids=lambda row: row.path)
-def test_a_value_changes_what_is_rendered(helm: Helm, chart: Path, row: Row) -> None:
+def test_a_value_changes_what_is_rendered(helm: Helm, chart: Path, known: dict[str, str], row: Row) -> None:
     """Where it counts at all, another value makes another manifest."""
     before = WHERE.get(row.path, {})
     text = json.dumps(before)
-    if text not in _BEFORE:
-        _BEFORE[text] = rendered(helm, chart, before)
-    assert rendered(helm, chart, before, nested(row.path, other(row))) != _BEFORE[text]
+    if text not in known:
+        known[text] = rendered(helm, chart, before)
+    assert rendered(helm, chart, before, nested(row.path, other(row))) != known[text]
