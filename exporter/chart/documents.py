@@ -123,7 +123,9 @@ def _rights() -> str:
             "apiGroup": right.group,
             "resource": right.resource,
             "verbs": list(VERBS),
-            "setting": right.setting.removeprefix("kubernetes."),
+            "section": right.setting.partition(".")[0],
+            "key": right.setting.partition(".")[2],
+            "default": True,
             "namespaced": right.is_namespaced,
         }
         for right in RIGHTS
