@@ -74,12 +74,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- toYaml (merge $config $own) -}}
 {{- end -}}
 
-{{/* The rules of a role, one a group, out of the table of rights: those whose `namespaced` is .namespaced, or all. */}}
+{{/* The rules of a role, one a group, out of the table of rights, for .scope: all, namespaced, or cluster. */}}
 {{- define "lanewatch.rules" -}}
-{{- $asked := dig "kubernetes" dict .root.Values.config -}}
 {{- $groups := dict -}}
 {{- range .root.Files.Get "files/rights.yaml" | fromYamlArray -}}
-{{- if and (dig .setting true $asked) (or (eq $.scope "all") (eq .namespaced (eq $.scope "namespaced"))) -}}
+{{- if and (dig .section .key .default $.root.Values.config) (or (eq $.scope "all") (eq .namespaced (eq $.scope "namespaced"))) -}}
 {{- $key := printf "%s %s" .apiGroup (join "," .verbs) -}}
 {{- $_ := set $groups $key (append (get $groups $key | default list) .) -}}
 {{- end -}}

@@ -62,8 +62,7 @@ def schema() -> dict[str, Any]:
 
 def _fields(part: type[Part]) -> tuple[inspect.Field, ...]:
     kind = inspect.type_info(part)
-    assert isinstance(kind, inspect.StructType)  # noqa: S101  # a Part is one
-    return kind.fields
+    return kind.fields if isinstance(kind, inspect.StructType) else ()
 
 
 def _meanings(part: type[Part]) -> dict[str, str]:
@@ -124,7 +123,9 @@ def _rights() -> str:
             "apiGroup": right.group,
             "resource": right.resource,
             "verbs": list(VERBS),
-            "setting": right.setting.removeprefix("kubernetes."),
+            "section": right.setting.partition(".")[0],
+            "key": right.setting.partition(".")[2],
+            "default": True,
             "namespaced": right.is_namespaced,
         }
         for right in RIGHTS
@@ -178,7 +179,9 @@ privileged), `xidStore.type: hostPath` (a directory of the node), `gpuAccess.mod
 `guard.enabled` makes ValidatingAdmissionPolicies over the namespaces of the lanes. They refuse a lane that is not
 `guard.activeLane`, more than one replica, a strategy that surges, and a pod that asks for a card without a lane's
 labels. Begin with `actions: [Audit, Warn]`; `[Deny]` refuses. `guard.quota` adds a ResourceQuota, which is in force at
-once. A switch: park the lane, change the ConfigMap `<release>-guard`, raise the other. A later upgrade sets it back to
+once. Both count `guard.resource`; a card that a pod gets by a claim (DRA) they do not see.
+
+A switch: park the lane, change the ConfigMap `<release>-guard`, raise the other. A later upgrade sets it back to
 `guard.activeLane`: change that too.
 
     kubectl -n lanewatch patch configmap lanewatch-guard --type merge -p '{{"data":{{"activeLane":"qwen36-27b-deep"}}}}'

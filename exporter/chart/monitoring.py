@@ -48,7 +48,10 @@ class Rules(Part, frozen=True):
 
     kind: Annotated[
         Literal["PrometheusRule", "ConfigMap", "none"],
-        Meta(description="An object of the operator, or a ConfigMap that your Prometheus mounts, or nothing."),
+        Meta(
+            description="Objects of the operator, or ConfigMaps that your Prometheus mounts (`<release>-rules-0` and "
+            "on), or nothing."
+        ),
     ] = "PrometheusRule"
     additional_labels: Annotated[Labels, Meta(description="Labels that your Prometheus selects by.")] = msgspec.field(
         default_factory=dict
@@ -102,9 +105,9 @@ class Alertmanager(Part, frozen=True):
 
 
 class Probe(Part, frozen=True):
-    """Prometheus probes aliases through the watcher, besides our own schedule; each costs a probe."""
+    """Prometheus probes aliases through the watcher, besides our own schedule; series `lanewatch_on_demand_*`."""
 
-    enabled: Annotated[bool, Meta(description="Make a Probe.")] = False
+    enabled: Annotated[bool, Meta(description="Make a Probe; each of its scrapes costs a probe of an alias.")] = False
     aliases: Annotated[list[str], Meta(description="Aliases out of `config.aliases`.")] = msgspec.field(
         default_factory=list
     )

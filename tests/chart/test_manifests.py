@@ -7,14 +7,16 @@ from typing import Any, Final
 import pytest
 import yaml
 
-from e2e.helm import CHART, GRAFANA, MONITORING, SAMPLES, WHERE, Helm, installed, of_kind, with_routes
+from e2e.helm import CHART, GRAFANA, MONITORING, SAMPLES, WHERE, Helm, installed, objects, of_kind, with_routes
+from e2e.stage import load
 from e2e.waiting import eventually
 
 pytestmark = pytest.mark.real
 
 OPERATORS: Final = {"ServiceMonitor", "PodMonitor", "Probe", "PrometheusRule", "AlertmanagerConfig", "GrafanaDashboard"}
 EACH: Final = pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.name.removesuffix("-values.yaml"))
-LARGEST: Final = 900 * 1024  # bytes; a ConfigMap holds 1 MiB
+APPLIED: Final = 256 * 1024  # bytes; `kubectl apply` keeps the object in an annotation of itself
+LARGEST: Final = 900 * 1024  # bytes; a Secret holds 1 MiB
 GROUPS: Final = {path.stem for path in (CHART / "files" / "rules").glob("*.yaml")}
 SOON: Final = 20.0
 
@@ -28,36 +30,45 @@ def test_it_is_without_fault(helm: Helm, sample: Path) -> None:
 @EACH
 def test_without_operators_nothing_of_theirs_is_made(helm: Helm, sample: Path) -> None:
     """An object of a kind that is not served would fail the whole release."""
-    objects = helm.template("--values", sample)
-    assert of_kind(objects, *OPERATORS) == []
-    assert all(one["apiVersion"].count(".") == 0 or ".k8s.io/" in one["apiVersion"] for one in objects)
+    made = helm.template("--values", sample)
+    assert of_kind(made, *OPERATORS) == []
+    assert all(one["apiVersion"].count(".") == 0 or ".k8s.io/" in one["apiVersion"] for one in made)
 
 
 @EACH
 def test_the_api_server_takes_every_object(helm: Helm, sample: Path) -> None:
     """Strictly: a field that it does not know, or one that stands twice, is an error."""
-    objects = helm.template("--values", sample, served=(*MONITORING, GRAFANA))
-    made = helm.kubectl(
+    made = helm.template("--values", sample, served=(*MONITORING, GRAFANA))
+    assert max(len(json.dumps(one).encode()) for one in of_kind(made, "ConfigMap")) < APPLIED
+    said = helm.kubectl(
         *("apply", "--dry-run=server", "--validate=strict", "--filename=-", "--output=name"),
-        given=yaml.safe_dump_all(objects),
+        given=yaml.safe_dump_all(made),
     ).well
-    assert len(made.splitlines()) == len(objects)
+    assert len(said.splitlines()) == len(made)
 
 
 @EACH
 def test_it_is_installed_upgraded_and_removed(helm: Helm, sample: Path) -> None:
     """An upgrade that reuses the values changes nothing; a removal leaves nothing of ours."""
     with installed(helm, "--values", sample):
+        assert _size_of_release(helm) < LARGEST
         before = helm.run("get", "manifest", "lanewatch", *WHERE).well
         assert "deployed" in helm.run("upgrade", "lanewatch", CHART, *WHERE, "--reuse-values").well
         assert helm.run("get", "manifest", "lanewatch", *WHERE).well == before
-    kinds = sorted({_resource(one) for one in yaml.safe_load_all(before) if one})
+    kinds = sorted({_resource(one) for one in objects(before)})
 
     def left() -> str:
         selector = "--selector=app.kubernetes.io/instance=lanewatch"
         return helm.kubectl("get", ",".join(kinds), "--all-namespaces", selector, "--output=name").well
 
     eventually(left, expected="", within=SOON, what="objects left behind")
+
+
+def _size_of_release(helm: Helm) -> int:
+    """Return how large the Secret is in which Helm keeps the release: rules and dashboards stand in it twice."""
+    line = ("get", "secrets", *WHERE, "--selector=owner=helm,name=lanewatch,version=1", "--output=json")
+    (secret,) = json.loads(helm.kubectl(*line).well)["items"]
+    return len(json.dumps(secret["data"]))
 
 
 def _resource(one: dict[str, Any]) -> str:
@@ -85,10 +96,10 @@ def test_helm_refuses(helm: Helm, given: str, message: str) -> None:
 def test_all_groups_of_rules_are_made_with_our_runbooks(helm: Helm) -> None:
     """A PrometheusRule each, whose text is the file's but for the address of the runbooks."""
     address = "https://git.example.com/runbooks"
-    objects = helm.template(
+    made = helm.template(
         "--set", f"rules.runbooks={address}/", "--set", "rules.additionalLabels.release=m", served=MONITORING
     )
-    rules = of_kind(objects, "PrometheusRule")
+    rules = of_kind(made, "PrometheusRule")
     assert {one["spec"]["groups"][0]["name"] for one in rules} == GROUPS
     assert {one["metadata"]["labels"]["release"] for one in rules} == {"m"}
     for one in rules:
@@ -98,30 +109,30 @@ def test_all_groups_of_rules_are_made_with_our_runbooks(helm: Helm) -> None:
 
 
 def test_rules_for_a_prometheus_without_an_operator_are_the_files(helm: Helm) -> None:
-    """The ConfigMap holds each group as a file that promtool was shown, but for those that are left out."""
-    objects = helm.template("--values", CHART / "ci" / "no-operator-values.yaml")
-    (rules,) = [one for one in of_kind(objects, "ConfigMap") if one["metadata"]["name"] == "lanewatch-rules"]
-    assert {name.removesuffix(".yaml") for name in rules["data"]} == GROUPS - {"lanewatch-heartbeat"}
-    for name, text in rules["data"].items():
+    """The ConfigMaps hold each group as a file that promtool was shown, but for those that are left out."""
+    made = helm.template("--values", CHART / "ci" / "no-operator-values.yaml")
+    maps = [one for one in of_kind(made, "ConfigMap") if "-rules-" in one["metadata"]["name"]]
+    rules = {name: text for one in maps for name, text in one["data"].items()}
+    assert {name.removesuffix(".yaml") for name in rules} == GROUPS - {"lanewatch-heartbeat"}
+    for name, text in rules.items():
         assert text.strip() == (CHART / "files" / "rules" / name).read_text(encoding="utf-8").strip()
 
 
 def test_each_dashboard_is_a_configmap_of_its_own(helm: Helm) -> None:
     """Small enough, whole, and found by sidecar and operator alike."""
-    objects = helm.template("--set", "dashboards.operator.enabled=true", served=[GRAFANA])
+    made = helm.template("--set", "dashboards.operator.enabled=true", served=[GRAFANA])
     files = {path.name: path.read_text(encoding="utf-8") for path in (CHART / "files" / "dashboards").glob("*.json")}
     boards = {
         next(iter(one["data"])): one
-        for one in of_kind(objects, "ConfigMap")
+        for one in of_kind(made, "ConfigMap")
         if "grafana_dashboard" in one["metadata"]["labels"]
     }
     assert {name: json.loads(one["data"][name]) for name, one in boards.items()} == {
         name: json.loads(text) for name, text in files.items()
     }
-    assert max(len(json.dumps(one).encode()) for one in boards.values()) < LARGEST
     named = {
         (one["spec"]["configMapRef"]["name"], one["spec"]["configMapRef"]["key"])
-        for one in of_kind(objects, "GrafanaDashboard")
+        for one in of_kind(made, "GrafanaDashboard")
     }
     assert named == {(one["metadata"]["name"], name) for name, one in boards.items()}
 
@@ -145,8 +156,8 @@ def test_a_changed_configuration_restarts_the_pods_unless_told_otherwise(helm: H
     """The checksum is of the configuration alone."""
 
     def checksums(*arguments: str) -> set[str | None]:
-        objects = of_kind(helm.template(*arguments), "Deployment", "DaemonSet")
-        return {one["spec"]["template"]["metadata"].get("annotations", {}).get("checksum/config") for one in objects}
+        made = of_kind(helm.template(*arguments), "Deployment", "DaemonSet")
+        return {one["spec"]["template"]["metadata"].get("annotations", {}).get("checksum/config") for one in made}
 
     assert checksums("--set", "logLevel=debug") == checksums()
     assert checksums("--set", "config.node=other").isdisjoint(checksums())
@@ -158,10 +169,33 @@ def test_the_routes_are_the_file_of_the_rules(helm: Helm, tmp_path: Path) -> Non
     copy = with_routes(tmp_path)
     line = ("template", "lanewatch", copy, "--set=alertmanager.enabled=true", "--namespace=lanewatch")
     said = helm.run(*line, *(f"--api-versions={one}" for one in MONITORING)).well
-    (config,) = of_kind([one for one in yaml.safe_load_all(said) if one], "AlertmanagerConfig")
+    (config,) = of_kind(objects(said), "AlertmanagerConfig")
     file = yaml.safe_load((copy / "files" / "alertmanager" / "alertmanagerconfig.yaml").read_text(encoding="utf-8"))
     assert config["spec"] == file["spec"]
     assert config["metadata"]["namespace"] == "lanewatch"
+
+
+def test_agents_run_on_nodes_with_gpus_and_nowhere_else(helm: Helm) -> None:
+    """The reference node, tainted against other work, gets one; a node without a card gets none."""
+    nodes = [one for one in load("reference-node") if one["kind"] == "Node"]
+    nodes.append({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "plain"}, "spec": {"taints": []}})
+    for _ in ("made, with a taint that says not ready", "heard of, without it"):
+        helm.cluster.apply(nodes)
+    try:
+        with installed(helm):
+            eventually(lambda: _agents(helm), expected=["gpu-worker-0"], within=SOON, what="nodes with an agent")
+    finally:
+        for node in nodes:
+            helm.cluster.delete(node)
+
+
+def _agents(helm: Helm) -> list[str]:
+    """Return the nodes that a DaemonSet's pods are for, as its controller says it."""
+    line = ("get", "pods", *WHERE, "--selector=app.kubernetes.io/component=node", "--output=json")
+    pods = json.loads(helm.kubectl(*line).well)["items"]
+    affinities = [one["spec"]["affinity"]["nodeAffinity"] for one in pods if "deletionTimestamp" not in one["metadata"]]
+    terms = [one["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"] for one in affinities]
+    return sorted({term["matchFields"][0]["values"][0] for one in terms for term in one})
 
 
 def test_the_notes_say_what_is_missing(helm: Helm) -> None:

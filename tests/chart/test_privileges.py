@@ -1,11 +1,13 @@
 """What each pod may do: as Pod Security judges it, and in words where the levels do not look."""
 
 import re
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
 from e2e.helm import Helm, namespace, of_kind, pod_of, refusal
+from exporter.config import parse_config
 
 pytestmark = pytest.mark.real
 
@@ -51,8 +53,8 @@ def reasons(helm: Helm, workload: Any, namespace: str) -> set[str]:  # noqa: ANN
 
 def pods(helm: Helm, *settings: str) -> list[Any]:
     """Return what would make pods."""
-    given = [word for one in settings for word in ("--set", one)]
-    return of_kind(helm.template(*given), "DaemonSet", "Deployment", "Pod")
+    found = helm.template("--set=dashboards.enabled=false", *(f"--set={one}" for one in settings))
+    return of_kind(found, "DaemonSet", "Deployment", "Pod")
 
 
 @pytest.mark.parametrize("role", ["split", "cluster"])
@@ -126,3 +128,64 @@ def test_admin_access_needs_the_namespaces_leave(helm: Helm) -> None:
     assert "admin access to devices requires the `resource.kubernetes.io/admin-access: true` label" in refusal(
         helm.cluster, elsewhere
     )
+
+
+EVERYTHING: Final = (
+    "--set=role=node",
+    "--set=processAttribution.enabled=true",
+    "--set=kernelLog.enabled=true",
+    "--set=gpuAccess.mode=hostDriver",
+    "--set=xidStore.type=hostPath",
+    "--set=kubelet.podResources=/var/lib/k0s/kubelet/pod-resources",
+)
+
+
+def test_the_program_looks_where_the_chart_mounts(helm: Helm) -> None:
+    """Whatever the node keeps where, its directories are in the container where the configuration has them."""
+    objects = helm.template(*EVERYTHING)
+    (agent,) = of_kind(objects, "DaemonSet")
+    (text,) = [
+        one["data"]["lanewatch.yaml"] for one in of_kind(objects, "ConfigMap") if "lanewatch.yaml" in one["data"]
+    ]
+    config = parse_config(text, "lanewatch.yaml")
+    pod = agent["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    volumes = {one["name"]: one["hostPath"]["path"] for one in pod["volumes"] if "hostPath" in one}
+    mounts = {one["mountPath"]: volumes.get(one["name"]) for one in container["volumeMounts"]}
+    (state,) = [one["value"] for one in container["env"] if one["name"] == "STATE_DIRECTORY"]
+    assert mounts == {
+        "/etc/lanewatch": None,
+        str(Path(config.kubelet.socket).parent): "/var/lib/k0s/kubelet/pod-resources",
+        config.kubelet.pod_logs: "/var/log/pods",
+        config.kernel_log.path: "/dev/kmsg",
+        str(Path(config.nvml.library).parent): "/usr/lib/x86_64-linux-gnu",
+        state: "/var/lib/lanewatch",
+    }
+    assert {one["name"] for one in container["volumeMounts"]} == {one["name"] for one in pod["volumes"]}
+
+
+@pytest.mark.parametrize(
+    ("mode", "devices", "runtime"),
+    [
+        pytest.param("runtimeClass", "all", "nvidia", id="a RuntimeClass, and the variable that it reads"),
+        pytest.param("env", "all", None, id="the variable alone"),
+        pytest.param("volumeMount", "/var/run/nvidia-container-devices", "nvidia", id="a mount that says all"),
+        pytest.param("cdi", "void", None, id="an annotation"),
+        pytest.param("dra", "void", None, id="a claim"),
+        pytest.param("hostDriver", "void", None, id="the node's library"),
+    ],
+)
+def test_a_mode_asks_for_the_cards_in_its_own_way(helm: Helm, mode: str, devices: str, runtime: str | None) -> None:
+    """And in no other: two ways at once would be told apart by nobody when one fails."""
+    (agent,) = of_kind(helm.template(f"--set=gpuAccess.mode={mode}"), "DaemonSet")
+    pod = agent["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert {one["name"]: one.get("value") for one in container["env"]}["NVIDIA_VISIBLE_DEVICES"] == devices
+    assert pod.get("runtimeClassName") == runtime
+    ways = {
+        "cdi": "cdi.k8s.io/lanewatch" in agent["spec"]["template"]["metadata"]["annotations"],
+        "dra": "resourceClaims" in pod and container["resources"].get("claims") == [{"name": "cards"}],
+        "volumeMount": any(one["name"] == "all-cards" for one in container["volumeMounts"]),
+        "hostDriver": any(one["name"] == "driver" for one in container["volumeMounts"]),
+    }
+    assert {name for name, holds in ways.items() if holds} == {mode} & ways.keys()

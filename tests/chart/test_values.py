@@ -9,6 +9,7 @@ import msgspec
 import pytest
 import yaml
 
+from exporter.catalogue import METRICS
 from exporter.chart.documents import EXAMPLES, FOLDER, render, rows, schema
 from exporter.chart.values import Values
 from exporter.config import parse_config
@@ -156,6 +157,12 @@ def test_the_table_of_rights_is_the_programs() -> None:
     for role in ("role.yaml", "clusterrole.yaml"):
         text = (_CHART / "templates" / role).read_text(encoding="utf-8")
         assert re.findall(r"resources:|verbs:|apiGroups:", text) == []
+
+
+def test_no_label_of_ours_is_one_of_the_operators() -> None:
+    """What a monitor puts on every series of a target would rename ours to exported_."""
+    theirs = {"container", "endpoint", "instance", "job", "namespace", "pod", "service"}
+    assert [str(metric) for metric in METRICS if theirs & set(metric.labels)] == []
 
 
 def test_the_chart_is_of_this_version() -> None:

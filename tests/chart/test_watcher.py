@@ -136,6 +136,21 @@ def _helm_test(objects: list[Any], component: str, url: str, role: str = "") -> 
     return subprocess.run(line, capture_output=True, check=False).returncode
 
 
+def test_both_in_one_start_as_the_chart_says(helm: Helm, watched: str, tmp_path: Path) -> None:
+    """One program is agent and watcher, with what each of them is told."""
+    environment = {
+        "KUBECONFIG": str(helm.cluster.kubeconfig_of(watched)),
+        "NODE_NAME": "gpu-worker-0",
+        "STATE_DIRECTORY": str(tmp_path),
+    }
+    objects = helm.template("--values", CHART / "ci" / "k3s-homelab-values.yaml")
+    with started(objects, "Deployment", tmp_path, environment) as both:
+        assert both.series(c.BUILD_INFO, role="all") == [1.0]
+        both.eventually(c.SOURCE_UP, 1.0, source="kubernetes")
+        both.eventually(c.SOURCE_UP, 1.0, source="processes")
+        assert both.series(c.GPUS, view="expected") == [1.0]
+
+
 def test_roles_of_namespaces_are_enough(helm: Helm, tmp_path: Path) -> None:
     """With a Role in each namespace that it watches, the true program is refused nothing either."""
     narrow = "--set=config.kubernetes.namespaces={vllm,lanewatch}"

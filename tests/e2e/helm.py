@@ -59,13 +59,18 @@ class Helm:
         """Return what the chart renders in namespace `lanewatch`, where these versions are served."""
         versions = [f"--api-versions={one}" for one in served]
         line = ("template", "lanewatch", CHART, "--namespace=lanewatch", *versions, *arguments)
-        return [one for one in yaml.safe_load_all(self.run(*line).well) if one]
+        return objects(self.run(*line).well)
 
     def _run(self, name: str, arguments: Sequence[str | Path], given: str) -> Said:
         environment = {"PATH": os.environ["PATH"], "HOME": str(self.home), "KUBECONFIG": str(self.cluster.kubeconfig)}
         line = [tool(name), *arguments]
         done = subprocess.run(line, input=given, env=environment, capture_output=True, text=True, check=False)
         return Said(done.returncode, done.stdout, done.stderr)
+
+
+def objects(text: str) -> list[dict[str, Any]]:
+    """Return the objects of a text of manifests; rules and dashboards are long, so libyaml reads them."""
+    return [one for one in yaml.load_all(text, yaml.CSafeLoader) if one]
 
 
 @contextmanager
