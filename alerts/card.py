@@ -2,15 +2,15 @@
 
 from typing import Final
 
-from alerts.places import in_pool_of_card
-from alerts.promql import PLACE, indent, latest, tell
+from alerts.found import found_once
+from alerts.promql import PLACE, indent, latest_that, tell
 from alerts.rule import Alert, Group
 from exporter.catalogue import GPU_OWNER_INFO, GPU_READINGS, GPU_READINGS_DUE, GPU_UNAVAILABLE, GPU_UP, GPU_UTILIZATION
 
 _OWNERS: Final = f"Owners:{tell(GPU_OWNER_INFO, ['owner_namespace', 'owner_pod', 'owner_container'], same='gpu_uuid')}."
 _BY: Final = "on (cluster, node, gpu_uuid)"
-_LOST: Final = f"{latest(GPU_UP.where(), pick='min')} == 0"
-_WHY: Final = f"{latest(GPU_UNAVAILABLE.where())} == 1"
+_LOST: Final = latest_that(GPU_UP.where(), "== 0", pick="min")
+_WHY: Final = latest_that(GPU_UNAVAILABLE.where(), "== 1")
 
 # Failing memory stalls the driver under load, and leaves no other trace: a reporter lost 18 to 82 % of the readings of
 # an hour, and none while idle (NVIDIA/DCGM issue 313). Without load a driver that sleeps answers late, and is well.
@@ -24,12 +24,13 @@ _INCOMPLETE: Final = f"max without ({_PLACE}) (\n  {_SHARE}\n) < {_COMPLETE_ENOU
 
 GROUP: Final = Group(
     name="lanewatch-card",
-    rules=(
+    rules=found_once(
         Alert(
             name="LanewatchGpuUnavailable",
             # A join by `and` takes several reasons without an error; a card without any reason pages all the same.
-            expr=in_pool_of_card(f"(\n{indent(_WHY)}\n  and {_BY}\n{indent(_LOST)}\n)\nor {_BY}\n{_LOST}"),
+            expr=f"(\n{indent(_WHY)}\n  and {_BY}\n{indent(_LOST)}\n)\nor {_BY}\n{_LOST}",
             for_="1m",
+            of="card",
             severity="page",
             layer="card",
             action="inspect_hardware",
@@ -41,8 +42,9 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchGpuReadingsIncomplete",
-            expr=in_pool_of_card(_INCOMPLETE),
+            expr=_INCOMPLETE,
             for_="5m",
+            of="card",
             severity="ticket",
             layer="card",
             action="inspect_hardware",

@@ -14,19 +14,19 @@ _REMEMBERED: Final = "1d"  # of the few series that are born by an event
 
 def rose(counter: str, within: str) -> str:
     """Return what is there where `counter` rose within that time; one that is new and not 0 is old: its driver's."""
-    increased = f"max without ({_PLACE}) (increase({counter}[{within}])) > 0"
+    increased = f"max without ({_PLACE}) (increase({counter}[{within}]) > 0)"
     return f"{increased}\nor\n{_highest(counter, within)}\n  > {_before(counter, _AWAY, within)}"
 
 
 def rose_or_appeared(counter: str, within: str) -> str:
     """Return the same for a counter that is born by its first event, which counts then."""
-    appeared = f"{_highest(counter, within)} > 0\n  unless {_before(counter, _REMEMBERED, within)}"
+    appeared = f"{_highest(counter, within)}\n  unless {_before(counter, _REMEMBERED, within)}"
     return f"{rose(counter, within)}\nor\n{appeared}"
 
 
 def _highest(counter: str, within: str) -> str:
-    """Return the highest count of that time: an exporter that restarts may begin at 0 again."""
-    return f"max without ({_PLACE}) (max_over_time({counter}[{within}]))"
+    """Return the highest count of that time, if any: an exporter that restarts may begin at 0 again."""
+    return f"max without ({_PLACE}) (max_over_time({counter}[{within}]) > 0)"
 
 
 def _before(counter: str, back: str, within: str) -> str:

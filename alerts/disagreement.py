@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from alerts.places import in_pool_of_card
+from alerts.found import found_once
 from alerts.promql import latest
 from alerts.rule import Alert, Group
 from exporter.catalogue import GPU_SOURCE_FROZEN, GPU_SOURCES_DISAGREE
@@ -13,12 +13,13 @@ _CARD: Final = "Card {{ $labels.gpu_uuid }} on node {{ $labels.node }}"
 
 GROUP: Final = Group(
     name="lanewatch-disagreement",
-    rules=(
+    rules=found_once(
         Alert(
             name="LanewatchSourcesDisagree",
             # One that stands still differs sooner or later: that is the cause, and has its own alert.
-            expr=in_pool_of_card(f"{_DISAGREE}\nunless on (cluster, node, gpu_uuid)\n{_FROZEN}"),
+            expr=f"{_DISAGREE}\nunless on (cluster, node, gpu_uuid)\n{_FROZEN}",
             for_="10m",
+            of="card",
             severity="ticket",
             layer="exporter",
             action="investigate",
@@ -30,8 +31,9 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchSourceFrozen",
-            expr=in_pool_of_card(_FROZEN),
+            expr=_FROZEN,
             for_="2m",
+            of="card",
             severity="ticket",
             layer="exporter",
             action="restore_source",

@@ -3,8 +3,8 @@
 from typing import Final
 
 from alerts.counters import rose
-from alerts.places import in_pool_of_card
-from alerts.promql import PLACE, latest, tell
+from alerts.found import found_once
+from alerts.promql import PLACE, latest, latest_that, tell
 from alerts.rule import Alert, Group
 from exporter.catalogue import (
     GPU_ECC_ERRORS,
@@ -47,10 +47,11 @@ def _grew(metric: Metric) -> str:
 
 GROUP: Final = Group(
     name="lanewatch-ecc",
-    rules=(
+    rules=found_once(
         Alert(
             name="LanewatchGpuEccUncorrected",
-            expr=in_pool_of_card(_LOST_DATA),
+            expr=_LOST_DATA,
+            of="card",
             severity="page",
             layer="card",
             action="drain_and_reset",
@@ -62,7 +63,8 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchGpuEccStorm",
-            expr=in_pool_of_card(_STORM),
+            expr=_STORM,
+            of="card",
             severity="ticket",
             layer="card",
             action="inspect_hardware",
@@ -74,8 +76,9 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchGpuRowRemapFailed",
-            expr=in_pool_of_card(f"{latest(GPU_REMAP_FAILED.where())} == 1"),
+            expr=latest_that(GPU_REMAP_FAILED.where(), "== 1"),
             for_="5m",
+            of="card",
             severity="page",
             layer="card",
             action="inspect_hardware",
@@ -84,8 +87,9 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchGpuRowRemapPending",
-            expr=in_pool_of_card(f"{latest(GPU_REMAP_PENDING.where())} == 1"),
+            expr=latest_that(GPU_REMAP_PENDING.where(), "== 1"),
             for_="5m",
+            of="card",
             severity="ticket",
             layer="card",
             action="reset_gpu",
@@ -97,7 +101,8 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchGpuMemoryRetiring",
-            expr=in_pool_of_card(f"{_grew(GPU_RETIRED_PAGES)}\nor\n{_grew(GPU_ROW_REMAPS)}"),
+            expr=f"{_grew(GPU_RETIRED_PAGES)}\nor\n{_grew(GPU_ROW_REMAPS)}",
+            of="card",
             severity="ticket",
             layer="card",
             action="inspect_hardware",

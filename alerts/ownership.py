@@ -3,7 +3,7 @@
 from typing import Final
 
 from alerts.card_words import CARD, OWNERS, read_out
-from alerts.places import in_pool_of_card
+from alerts.found import found_once
 from alerts.power import ENERGY
 from alerts.promql import PLACE, WATCHER_PLACE, indent, latest
 from alerts.rule import Alert, Group, Record
@@ -49,7 +49,7 @@ _BEFORE: Final = f"max without (instance, pod) (last_over_time({_SHARING_FACTS}[
 
 GROUP: Final = Group(
     name="lanewatch-ownership",
-    rules=(
+    rules=found_once(
         _IDLE,
         _IDLE_SHARE_OF_DAY,
         Alert(
@@ -67,10 +67,11 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchGpuOwnedIdle",
-            expr=in_pool_of_card(
+            expr=(
                 f"{_IDLE_SHARE_OF_DAY.name} > {_IDLE_SHARE}\nand on (cluster, node, gpu_uuid)\n"
                 f"{latest(GPU_OWNERSHIP.where(state='idle_owned'), (*PLACE, 'state'))} == 1"
             ),
+            of="card",
             severity="info",
             layer="allocation",
             action="give_back_card",
@@ -82,10 +83,9 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchGpuAllocatedUnused",
-            expr=in_pool_of_card(
-                f"{latest(GPU_OWNERSHIP.where(state='allocated_no_process'), (*PLACE, 'state'))} == 1"
-            ),
+            expr=f"{latest(GPU_OWNERSHIP.where(state='allocated_no_process'), (*PLACE, 'state'))} == 1",
             for_="30m",
+            of="card",
             severity="info",
             layer="allocation",
             action="give_back_card",
@@ -97,8 +97,9 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchGpuSharingChanged",
-            expr=in_pool_of_card(f"{latest(_LASTING_MODE)}\n  !=\n{_MODE_BEFORE}"),
+            expr=f"{latest(_LASTING_MODE)}\n  !=\n{_MODE_BEFORE}",
             for_="1m",
+            of="card",
             severity="info",
             layer="driver",
             action="investigate",

@@ -4,7 +4,7 @@ from typing import Final
 
 from alerts.counters import rose
 from alerts.figures import figure
-from alerts.places import in_pool_of_card
+from alerts.found import found_once
 from alerts.promql import PLACE, latest
 from alerts.rule import Alert, Group
 from exporter.catalogue import GPU_PCIE_ERRORS, GPU_PCIE_GENERATION, GPU_PCIE_REPLAYS, GPU_PCIE_WIDTH
@@ -19,16 +19,17 @@ _RATE: Final = f"max without ({', '.join(PLACE)}) (rate({GPU_PCIE_REPLAYS}[15m])
 def _below_max(link: Metric) -> str:
     view = (*PLACE, "view")
     under_load, most = (latest(link.where(view=name), view) for name in ("under_load", "max"))
-    return in_pool_of_card(f"{under_load}\n  < {most}")
+    return f"{under_load}\n  < {most}"
 
 
 GROUP: Final = Group(
     name="lanewatch-pcie",
-    rules=(
+    rules=found_once(
         Alert(
             name="LanewatchGpuPcieNarrow",
             expr=_below_max(GPU_PCIE_WIDTH),
             for_="15m",
+            of="card",
             severity="ticket",
             layer="card",
             action="inspect_hardware",
@@ -42,6 +43,7 @@ GROUP: Final = Group(
             name="LanewatchGpuPcieSlow",
             expr=_below_max(GPU_PCIE_GENERATION),
             for_="15m",
+            of="card",
             severity="ticket",
             layer="card",
             action="inspect_hardware",
@@ -53,8 +55,9 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchGpuPcieReplays",
-            expr=in_pool_of_card(f"{_RATE} > {_REPLAYS_A_MINUTE}"),
+            expr=f"{_RATE} > {_REPLAYS_A_MINUTE}",
             for_="15m",
+            of="card",
             severity="ticket",
             layer="card",
             action="inspect_hardware",
@@ -66,7 +69,8 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchGpuPcieErrors",
-            expr=in_pool_of_card(rose(GPU_PCIE_ERRORS.where(kind="~fatal|non_fatal"), "1h")),
+            expr=rose(GPU_PCIE_ERRORS.where(kind="~fatal|non_fatal"), "1h"),
+            of="card",
             severity="ticket",
             layer="card",
             action="inspect_hardware",

@@ -6,7 +6,7 @@ A reading that cannot be true is a fault of whoever reads it, not of the card: n
 from typing import Final
 
 from alerts.card_words import CARD, OWNERS, read_out
-from alerts.places import in_pool_of_card
+from alerts.found import found_once
 from alerts.promql import PLACE, latest, tell
 from alerts.rule import Alert, Group, Record
 from exporter.catalogue import GPU_ENERGY, GPU_INFO, GPU_POWER, GPU_POWER_LIMIT, GPU_POWER_LIMITS, GPU_UTILIZATION
@@ -33,12 +33,13 @@ _SOURCE: Final = f"Source:{tell(GPU_INFO, ['source'], same='gpu_uuid')}."
 
 GROUP: Final = Group(
     name="lanewatch-power",
-    rules=(
+    rules=found_once(
         ENERGY,
         Alert(
             name="LanewatchGpuPowerAboveLimit",
-            expr=in_pool_of_card(f"{_MEAN}\n  > {_OVER} *\n{latest(GPU_POWER_LIMIT.where())}"),
+            expr=f"{_MEAN}\n  > {_OVER} *\n{latest(GPU_POWER_LIMIT.where())}",
             for_="10m",
+            of="card",
             severity="ticket",
             layer="card",
             action="check_power",
@@ -51,11 +52,12 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchGpuPowerImplausible",
-            expr=in_pool_of_card(
+            expr=(
                 f"(\n  {_MOST} < {_LEAST_WATTS}\n  and on (cluster, node, gpu_uuid)\n  {_BUSY}\n)\n"
                 f"or\n{_LEAST}\n  > {_FANTASTIC} *\n{_HIGHEST}"
             ),
             for_="10m",
+            of="card",
             severity="ticket",
             layer="exporter",
             action="restore_source",
@@ -67,10 +69,9 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchGpuEnergyStuck",
-            expr=in_pool_of_card(
-                f"rate({ENERGY.name}[10m]) == 0\nand on (cluster, node, gpu_uuid)\n{_LEAST} > {_LEAST_WATTS}"
-            ),
+            expr=f"rate({ENERGY.name}[10m]) == 0\nand on (cluster, node, gpu_uuid)\n{_LEAST} > {_LEAST_WATTS}",
             for_="10m",
+            of="card",
             severity="ticket",
             layer="exporter",
             action="restore_source",

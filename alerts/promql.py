@@ -25,6 +25,20 @@ def latest(selector: str, drop: Sequence[str] = PLACE, *, pick: str = "max", bac
     return f"(\n{indent(now)}\n  or\n{indent(before)}\n)"
 
 
+def latest_that(
+    selector: str, test: str, drop: Sequence[str] = PLACE, *, pick: str = "max", back: str = _MISSED_SCRAPE
+) -> str:
+    """Return what `latest(...) test` does, of a fleet in which hardly a series passes: they are sorted out first.
+
+    Only for a test that the series picked passes wherever any does: `== 1` or `> 0` by max, `== 0` of what is 0 or 1 by
+    min.
+    """
+    places = ", ".join(drop)
+    now = f"{pick} without ({places}) ({selector} {test})"
+    before = f"{pick} without ({places}) (last_over_time({selector}[{back}]) {test})"
+    return f"(\n{indent(now)}\n  or\n{indent(before)}\n    unless ignoring ({places}) {selector}\n)"
+
+
 def indent(text: str, by: int = 2) -> str:
     """Return `text` with each line moved to the right."""
     return "\n".join(" " * by + line for line in text.splitlines())

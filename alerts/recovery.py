@@ -3,8 +3,8 @@
 from typing import Final
 
 from alerts.counters import rose
-from alerts.places import in_pool_of_card
-from alerts.promql import latest, tell
+from alerts.found import found_once
+from alerts.promql import latest_that, tell
 from alerts.rule import Alert, Group
 from exporter.catalogue import GPU_EVENTS, GPU_OWNER_INFO, GPU_RECOVERY_ACTION
 
@@ -18,16 +18,17 @@ REPORTED: Final = "~gpu_unavailable|memory_poison|memory_poison_fatal|memory_ret
 
 
 def _wants(actions: str) -> str:
-    return in_pool_of_card(f"{latest(GPU_RECOVERY_ACTION.where(action=actions))} == 1")
+    return latest_that(GPU_RECOVERY_ACTION.where(action=actions), "== 1")
 
 
 GROUP: Final = Group(
     name="lanewatch-recovery",
-    rules=(
+    rules=found_once(
         Alert(
             name="LanewatchGpuRecoveryNeeded",
             expr=_wants(AT_ONCE),
             for_="1m",
+            of="card",
             severity="page",
             layer="card",
             action=None,  # the series says it
@@ -40,6 +41,7 @@ GROUP: Final = Group(
             name="LanewatchGpuDrainNeeded",
             expr=_wants(AFTER_DRAIN),
             for_="5m",
+            of="card",
             severity="ticket",
             layer="card",
             action=None,
@@ -50,7 +52,8 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchGpuEvent",
-            expr=in_pool_of_card(rose(GPU_EVENTS.where(event=REPORTED), "30m")),
+            expr=rose(GPU_EVENTS.where(event=REPORTED), "30m"),
+            of="card",
             severity="ticket",
             layer="card",
             action="inspect_hardware",

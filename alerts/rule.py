@@ -45,7 +45,8 @@ SEVERITY_LABEL: Final[Mapping[Severity, str]] = {
 class Alert:
     """One alert; its runbook is `alerts/runbooks/<name>.md`, its `layer` is the one that failed.
 
-    `action` is the first thing to do; None where the expression's own series carries that label.
+    `action` is the first thing to do; None where the expression's own series carries that label. What it finds `of` a
+    card gets the card's pool, by `alerts/found.py`.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Alert:
     summary: str
     description: str
     for_: str = ""
+    of: Literal["", "card"] = ""
     labels: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -6,7 +6,7 @@ No alert holds degrees of one model of card: 85 C is cool for one and the end fo
 from typing import Final
 
 from alerts.card_words import CARD, OWNERS
-from alerts.places import in_pool_of_card
+from alerts.found import found_once
 from alerts.promql import PLACE, indent, latest
 from alerts.rule import Alert, Group
 from exporter.catalogue import GPU_FAN, GPU_TEMPERATURE, GPU_TEMPERATURE_LIMIT, GPU_TEMPERATURE_MARGIN
@@ -29,11 +29,12 @@ _MARGIN: Final = (
 
 GROUP: Final = Group(
     name="lanewatch-thermal",
-    rules=(
+    rules=found_once(
         Alert(
             name="LanewatchGpuNearSlowdown",
-            expr=in_pool_of_card(f"{_MARGIN} < {_NEAR_CELSIUS}"),
+            expr=f"{_MARGIN} < {_NEAR_CELSIUS}",
             for_="10m",
+            of="card",
             severity="ticket",
             layer="card",
             action="improve_cooling",
@@ -45,8 +46,9 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchGpuMemoryHot",
-            expr=in_pool_of_card(f"{_left('memory_max', 'memory')} < {_NEAR_CELSIUS}"),
+            expr=f"{_left('memory_max', 'memory')} < {_NEAR_CELSIUS}",
             for_="10m",
+            of="card",
             severity="ticket",
             layer="card",
             action="improve_cooling",
@@ -59,10 +61,9 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchGpuFanStopped",
-            expr=in_pool_of_card(
-                f"{latest(GPU_FAN.where())} == 0\nand on (cluster, node, gpu_uuid)\n{_MARGIN} < {_HOT_CELSIUS}"
-            ),
+            expr=f"{latest(GPU_FAN.where())} == 0\nand on (cluster, node, gpu_uuid)\n{_MARGIN} < {_HOT_CELSIUS}",
             for_="5m",
+            of="card",
             severity="ticket",
             layer="card",
             action="inspect_hardware",

@@ -6,7 +6,7 @@ Heat and a failing supply are faults; a power cap under full load is how cards w
 from typing import Final
 
 from alerts.card_words import CARD, OWNERS, read_out
-from alerts.places import in_pool_of_card
+from alerts.found import found_once
 from alerts.promql import PLACE, indent, latest
 from alerts.rule import Alert, Group, Record
 from exporter.catalogue import GPU_CLOCK_EVENT, GPU_POWER_LIMIT, GPU_POWER_LIMITS, GPU_THROTTLE, GPU_UTILIZATION
@@ -74,14 +74,15 @@ _SHARE_OF_TIME: Final = "{{ $value | humanizePercentage }} of the last 10 minute
 
 GROUP: Final = Group(
     name="lanewatch-throttle",
-    rules=(
+    rules=found_once(
         _SECONDS,
         _SHARE,
         _BY_HARDWARE,
         Alert(
             name="LanewatchGpuSlowedByHardware",
-            expr=in_pool_of_card(_with_action(_SLOWED)),
+            expr=_with_action(_SLOWED),
             for_="2m",
+            of="card",
             severity="page",
             layer="card",
             action=None,  # it follows from the reason
@@ -93,8 +94,9 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchGpuThrottledByHardware",
-            expr=in_pool_of_card(_with_action(f"{_BY_HARDWARE.name} > {_ODD_SPIKES}\nunless\n{_SLOWED}")),
+            expr=_with_action(f"{_BY_HARDWARE.name} > {_ODD_SPIKES}\nunless\n{_SLOWED}"),
             for_="10m",
+            of="card",
             severity="ticket",
             layer="card",
             action=None,
@@ -106,8 +108,9 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchGpuThrottledForHeat",
-            expr=in_pool_of_card(f"{_under_load('sw_thermal')} > {_WARM_ROOM}"),
+            expr=f"{_under_load('sw_thermal')} > {_WARM_ROOM}",
             for_="30m",
+            of="card",
             severity="ticket",
             layer="card",
             action="improve_cooling",
@@ -120,8 +123,9 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchGpuPowerCapped",
-            expr=in_pool_of_card(f"{_under_load('power_cap')} > {_CAPPED}"),
+            expr=f"{_under_load('power_cap')} > {_CAPPED}",
             for_="1h",
+            of="card",
             severity="info",
             layer="card",
             action="none",
@@ -133,11 +137,12 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchGpuPowerLimitLowered",
-            expr=in_pool_of_card(
+            expr=(
                 f"{latest(GPU_POWER_LIMIT.where(), pick='min')}\n"
                 f"  < {_ROUNDING} *\n{latest(_DEFAULT, (*PLACE, 'bound'), pick='min')}"
             ),
             for_="15m",
+            of="card",
             severity="ticket",
             layer="card",
             action="fix_configuration",

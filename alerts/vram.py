@@ -3,8 +3,8 @@
 from typing import Final
 
 from alerts.card_words import CARD, OWNERS, read_out
-from alerts.places import in_pool_of_card
-from alerts.promql import PLACE, indent, latest, tell
+from alerts.found import found_once
+from alerts.promql import PLACE, indent, latest, latest_that, tell
 from alerts.rule import Alert, Group
 from exporter.catalogue import (
     GPU_BAR1_TOTAL,
@@ -18,13 +18,13 @@ from exporter.catalogue import (
 _JOIN: Final = "on (cluster, node, gpu_uuid)"
 # Not an unreadable kubelet: then the state is `unknown` and this selector is 0, so that blindness fires nothing.
 # Without `state`: memory of a pod becomes that of a dead one, and begins no new wait by that.
-_UNOWNED: Final = latest(
-    GPU_OWNERSHIP.where(state="~orphan|host_process|process_no_allocation"), drop=(*PLACE, "state")
+_UNOWNED: Final = latest_that(
+    GPU_OWNERSHIP.where(state="~orphan|host_process|process_no_allocation"), "== 1", drop=(*PLACE, "state")
 )
-_ORPHAN: Final = latest(GPU_OWNERSHIP.where(state="orphan"), drop=(*PLACE, "state"))
-_DEAD: Final = latest(GPU_PART_PROCESSES.where(part="dead"), drop=(*PLACE, "part"))
+_ORPHAN: Final = latest_that(GPU_OWNERSHIP.where(state="orphan"), "== 1", drop=(*PLACE, "state"))
+_DEAD: Final = latest_that(GPU_PART_PROCESSES.where(part="dead"), "> 0", drop=(*PLACE, "part"))
 # What the dead left has an alert of its own, which says what to do; one cause must not be told twice.
-_LEFT_BY_THE_DEAD: Final = f"(\n{indent(_ORPHAN)} == 1\n  and {_JOIN}\n{indent(_DEAD)} > 0\n)"
+_LEFT_BY_THE_DEAD: Final = f"(\n{indent(_ORPHAN)}\n  and {_JOIN}\n{indent(_DEAD)}\n)"
 _STATE: Final = f"State:{tell(GPU_OWNERSHIP, ['state'], same='gpu_uuid')}."
 _HOLDERS: Final = f"Who has it:{tell(GPU_OWNER_INFO, ['source', 'owner_namespace', 'owner_pod'], same='gpu_uuid')}."
 
@@ -36,11 +36,12 @@ _BAR1: Final = latest(GPU_BAR1_TOTAL.where())
 
 GROUP: Final = Group(
     name="lanewatch-vram",
-    rules=(
+    rules=found_once(
         Alert(
             name="LanewatchVramUnowned",
-            expr=in_pool_of_card(f"{_UNOWNED} == 1\nunless {_JOIN}\n{_LEFT_BY_THE_DEAD}"),
+            expr=f"{_UNOWNED}\nunless {_JOIN}\n{_LEFT_BY_THE_DEAD}",
             for_="5m",  # a container that ends gives its memory back within seconds, a stuck one within minutes
+            of="card",
             severity="ticket",
             layer="allocation",
             action="free_memory",
@@ -52,8 +53,9 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchVramOfDeadProcesses",
-            expr=in_pool_of_card(f"{_DEAD} > 0"),
+            expr=_DEAD,
             for_="5m",  # a process that ended a moment ago is dead for one reading
+            of="card",
             severity="ticket",
             layer="driver",
             action="reset_gpu",
@@ -67,11 +69,12 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchGpuBarFull",
-            expr=in_pool_of_card(
+            expr=(
                 f"(\n{indent(latest(GPU_BAR1_USED.where()))}\n  /\n{indent(_BAR1)}\n)\n  > {_FULL}\n"
                 f"and {_JOIN}\n{_BAR1_LOWEST}\n  < {_WAS_NOT_FULL} *\n{_BAR1}"
             ),
             for_="15m",
+            of="card",
             severity="ticket",
             layer="card",
             action="restart_lane",

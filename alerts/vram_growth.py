@@ -7,7 +7,7 @@ with itself, while it belongs to the same pods; one that was given to others beg
 from typing import Final
 
 from alerts.card_words import CARD, OWNERS, read_out
-from alerts.places import in_pool_of_card
+from alerts.found import found_once
 from alerts.promql import indent, latest
 from alerts.rule import Alert, Group, Record
 from exporter.catalogue import GPU_MEMORY_FREE, GPU_MEMORY_TOTAL, GPU_MEMORY_USED, GPU_OWNER_INFO
@@ -65,16 +65,15 @@ _ABOVE: Final = f"(\n{indent(latest(GPU_MEMORY_USED.where()))}\n  - on ({_KEY}) 
 
 GROUP: Final = Group(
     name="lanewatch-vram-growth",
-    rules=(
+    rules=found_once(
         _OWNED,
         _STEADY,
         _SLOPE,
         Alert(
             name="LanewatchVramNearlyFull",
-            expr=in_pool_of_card(
-                f"{_ABOVE}\n  > {_GROWN} *\n{_TOTAL}\nand on ({_KEY})\n{_FREE}\n  < {_LITTLE_LEFT} *\n{_TOTAL}"
-            ),
+            expr=f"{_ABOVE}\n  > {_GROWN} *\n{_TOTAL}\nand on ({_KEY})\n{_FREE}\n  < {_LITTLE_LEFT} *\n{_TOTAL}",
             for_="10m",
+            of="card",
             severity="ticket",
             layer="server",
             action="restart_lane",
@@ -87,12 +86,13 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchVramRunsOut",
-            expr=in_pool_of_card(
+            expr=(
                 f"(\n{indent(_FREE)}\n  / on ({_KEY}) group_left ()\n  {_SLOPE.name}\n)\n  < {_SOON_SECONDS}\n"
                 f"and on ({_KEY})\n{_SLOPE.name} * {_SLOPE_SECONDS}\n  > on ({_KEY}) group_right ()\n"
                 f"{_GROWN} *\n{_TOTAL}"
             ),
             for_="15m",
+            of="card",
             severity="ticket",
             layer="server",
             action="restart_lane",

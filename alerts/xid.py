@@ -7,7 +7,7 @@ ticket. What the table calls `info`, or where nothing is to be done, alerts nobo
 from typing import Final
 
 from alerts.counters import rose_or_appeared
-from alerts.places import in_pool_of_card
+from alerts.found import found_once
 from alerts.promql import PLACE, indent, latest, tell
 from alerts.rule import Alert, Group, Record
 from exporter.catalogue import (
@@ -23,6 +23,7 @@ _RECENT_SECONDS: Final = 1800
 _RECENT: Final = f"{_RECENT_SECONDS // 60}m"
 _PLACE: Final = ", ".join(PLACE)
 _XID: Final = "on (cluster, node, gpu_uuid, xid)"
+_LABELS: Final = ("node", "gpu_uuid", "xid", "class", "action")
 
 URGENT: Final = "~drain_and_inspect|drain_and_reset|reboot_node|reset_gpu"
 PATIENT: Final = "~inspect_hardware|look_up|restart_app|update_software"
@@ -31,48 +32,57 @@ OF_A_CARD: Final = "~driver|hardware|link|unknown"
 _BLAMED: Final = "~application|driver|hardware|link|unknown"  # all but `info`
 
 
-def _xids(class_: str, action: str) -> str:
-    return GPU_XID_ERRORS.where(**{"class": class_, "action": action})
-
-
 def _age(seconds: int) -> str:
     """Return the Xids that were seen last within that time, by the clock of their node."""
     return f"time() - {latest(GPU_XID_LAST.where())} < {seconds}"
 
 
-def _had(xids: str) -> str:
-    """Return the Xids that happened lately; a series that is born at 1 has no increase, its time speaks for it."""
-    counted = f"max without ({_PLACE}) (max_over_time({xids}[{_RECENT}])) > 0"
-    return f"{_rise(xids)} > 0\nor\n(\n{indent(counted)}\n  and {_XID}\n{indent(_age(_RECENT_SECONDS))}\n)"
-
-
-def _rise(xids: str) -> str:
-    return f"max without ({_PLACE}) (increase({xids}[{_RECENT}]))"
-
-
 _EACH: Final = GPU_XID_ERRORS.where(**{"class": _BLAMED})
-_NOW: Final = latest(_EACH)
+# Nearly every series of a fleet is 0 for ever: what is not is picked out once, and the rest asks that.
+_COUNTED: Final = Record(
+    name="lanewatch:gpu_xid_errors:counted",
+    expr=f"max without ({_PLACE}) ({_EACH} > 0)",
+    labels=_LABELS,
+)
+_RISE: Final = Record(
+    name="lanewatch:gpu_xid_errors:increase30m",
+    expr=f"max without ({_PLACE}) (increase({_EACH}[{_RECENT}]) > 0)",
+    labels=_LABELS,
+)
+
+
+def _had(class_: str, action: str) -> str:
+    """Return the Xids that happened lately; a series that is born at 1 has no increase, its time speaks for it."""
+    rise, counted = (_of(record, class_, action) for record in (_RISE, _COUNTED))
+    lately = f"max_over_time({counted}[{_RECENT}])\nand {_XID}\n{_age(_RECENT_SECONDS)}"
+    return f"{rise}\nor\n(\n{indent(lately)}\n)"
+
+
+def _of(record: Record, class_: str, action: str) -> str:
+    return f'{record.name}{{class=~"{class_.removeprefix("~")}",action=~"{action.removeprefix("~")}"}}'
+
 
 # Several cards within an hour are no chance: what they have in common is the driver, or a program. Two may be, in a
 # fleet.
 _MANY: Final = 3
 _CARDS: Final = Record(
     name="lanewatch:gpu_xid_cards:count1h",
-    expr=f"count without (node, gpu_uuid) (\n{indent(f'{_age(3600)} and {_XID} {_NOW}')}\n)",
+    expr=f"count without (node, gpu_uuid) (\n{indent(_age(3600))}\n  and {_XID} last_over_time({_COUNTED.name}[1h])\n)",
     labels=("xid",),
 )
 _SPREAD: Final = f"{_CARDS.name} >= {_MANY}"
 
 # What comes back on the same card within a day was not mended by what was done about it.
 _AGAIN: Final = 3
-_YESTERDAY: Final = f"max without ({_PLACE}) (last_over_time({_EACH}[1h] offset 1d))"
+_NOW: Final = f"last_over_time({_COUNTED.name}[2m])"  # a missed scrape is bridged
+_YESTERDAY: Final = f"last_over_time({_COUNTED.name}[1h] offset 1d)"
 _IN_A_DAY: Final = f"{_NOW} - (\n{indent(f'{_YESTERDAY} or {_NOW} * 0')}\n)"  # one that is younger was 0 then
-_BACK: Final = f"(\n{indent(_IN_A_DAY)}\n  >= {_AGAIN}\n  or\n  {_rise(_EACH)} >= {_AGAIN}\n)"
+_BACK: Final = f"(\n{indent(_IN_A_DAY)}\n  >= {_AGAIN}\n  or\n  {_RISE.name} >= {_AGAIN}\n)"
 _REPEATED: Final = f"{_BACK}\nand {_XID}\n{_age(86400)}\nunless on (cluster, xid)\n  {_SPREAD}"
 
 _OF_A_PROGRAM: Final = Record(
     name="lanewatch:gpu_xid_of_program:recent30m",
-    expr=f"max without (class, action) (\n{indent(_had(_xids('application', TO_DO)))}\n)",
+    expr=f"max without (class, action) (\n{indent(_had('application', TO_DO))}\n)",
     labels=("node", "gpu_uuid", "xid"),
 )
 _TEAMS: Final = latest(GPU_XID_OWNER_INFO.where(), (*PLACE, "owner_pod", "owner_container"), back=_RECENT)
@@ -88,12 +98,15 @@ _FIRST: Final = "First thing to do: {{ $labels.action }}."
 
 GROUP: Final = Group(
     name="lanewatch-xid",
-    rules=(
+    rules=found_once(
+        _COUNTED,
+        _RISE,
         _CARDS,
         _OF_A_PROGRAM,
         Alert(
             name="LanewatchGpuXid",
-            expr=in_pool_of_card(_had(_xids("~hardware|link", URGENT))),
+            expr=_had("~hardware|link", URGENT),
+            of="card",
             severity="page",
             layer="card",
             action=None,  # the series says it
@@ -102,7 +115,8 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchGpuDriverXid",
-            expr=in_pool_of_card(_had(_xids("driver", URGENT))),
+            expr=_had("driver", URGENT),
+            of="card",
             severity="page",
             layer="driver",
             action=None,
@@ -111,7 +125,8 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchGpuXidInspect",
-            expr=in_pool_of_card(_had(_xids("~driver|hardware|link", PATIENT))),
+            expr=_had("~driver|hardware|link", PATIENT),
+            of="card",
             severity="ticket",
             layer="card",
             action=None,
@@ -120,7 +135,8 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchGpuXidUnknown",
-            expr=in_pool_of_card(_had(_xids("unknown", TO_DO))),
+            expr=_had("unknown", TO_DO),
+            of="card",
             severity="ticket",
             layer="card",
             action=None,
@@ -129,7 +145,8 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchGpuXidApplication",
-            expr=in_pool_of_card(_BY_TEAM),
+            expr=_BY_TEAM,
+            of="card",
             severity="ticket",
             layer="server",
             action="restart_app",
@@ -142,7 +159,8 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchGpuXidRepeated",
-            expr=in_pool_of_card(_REPEATED),
+            expr=_REPEATED,
+            of="card",
             severity="ticket",
             layer="card",
             action="inspect_hardware",

@@ -8,12 +8,13 @@ import pytest
 
 from alerts import recovery, xid
 from alerts.rule import Alert
-from exporter.catalogue import GPU_XID_ERRORS
 from exporter.collectors.devices import RECOVERY_ACTIONS
 from exporter.facts.xid import XID_ACTIONS, XID_CLASSES
 from exporter.snapshot import CardEvent
 
 _RECORDED = {record.name: record.expr for record in xid.GROUP.records}
+# What is not 0 and what rose, of all Xids; whose they are, each alert says.
+_PICKED_OUT = {"lanewatch:gpu_xid_errors:counted", "lanewatch:gpu_xid_errors:increase30m"}
 # Those tell how Xids are spread over time and cards; the others of every single one.
 _OF_MANY = {"LanewatchGpuXidRepeated", "LanewatchXidOnManyGpus", "LanewatchNvswitchSxid"}
 _TOLD_BY_OTHERS = {"ecc_storm", "memory_retirement", "mig_change", "recovery_action_change"}
@@ -30,7 +31,7 @@ def _selectors(expression: str) -> Iterator[Any]:
 
 
 def _matchers(alert: Alert) -> list[dict[str, list[str]]]:
-    xids = [one for one in _selectors(alert.expr) if one.name == GPU_XID_ERRORS.name]
+    xids = [one for one in _selectors(alert.expr) if one.name in _PICKED_OUT]
     return [{matcher.name: matcher.value.split("|") for matcher in one.matchers.matchers} for one in xids]
 
 
