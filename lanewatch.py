@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from exporter.config import Config
     from exporter.server import Listen
     from exporter.status import Identity
+    from exporter.web_door import WebFile
 
 _USAGE_ERROR: Final = 2
 _ADDRESS: Final = "0.0.0.0:19840"
@@ -56,7 +57,12 @@ def _serving_options(command: Callable[..., None]) -> Callable[..., None]:
     roles = click.Choice(["all", "node", "cluster"])
     for option in (
         _option("--log.level", "log_level", type=levels, default="info", show_default=True),
-        _option("--web.config.file", "web_config_file", metavar="FILE", help="Certificate and key of the server."),
+        _option(
+            "--web.config.file",
+            "web_config_file",
+            metavar="FILE",
+            help="TLS, passwords, headers and rate, as exporter-toolkit.",
+        ),
         _option(
             "--web.listen-address",
             "web_listen_address",
@@ -196,14 +202,16 @@ async def _serve(config: "Config", options: dict[str, Any]) -> None:
     from exporter.config import node_name  # noqa: PLC0415
     from exporter.snapshot import Snapshot  # noqa: PLC0415
 
+    web = _web_file(options)
     async with contextlib.AsyncExitStack() as stack:
         parts = await wiring.wire_sources(config, options["role"], stack)
         if options["role"] != "node":
             from probes.wiring import wire_probes  # noqa: PLC0415  # a node agent probes nothing
 
             parts |= wire_probes(config)
+        parts |= wiring.wire_reload([web.reloader] if web else [])
         first = Snapshot(node=node_name(config), monitors=config.kubelet.monitors)
-        await wiring.run(parts, first, _identity(options), _listen(options), _announce)
+        await wiring.run(parts, first, _identity(options), _listen(options, web), _announce)
 
 
 async def _demo(scenario: str, config: "Config", options: dict[str, Any]) -> None:
@@ -216,9 +224,11 @@ async def _demo(scenario: str, config: "Config", options: dict[str, Any]) -> Non
         others = ", ".join(name for name in SCENARIOS if name != scenario)
         click.echo(_DEMO.format(url=url.replace("0.0.0.0", "127.0.0.1"), scenario=scenario, others=others, probe=probe))
 
-    async with demo_wiring(scenario, config, options["role"]) as (parts, probe):
+    web = _web_file(options)
+    async with demo_wiring(scenario, config, options["role"]) as (played, probe):
+        parts = played | wiring.wire_reload([web.reloader] if web else [])
         first = Snapshot(node=config.node or NODE, is_simulated=True)
-        await wiring.run(parts, first, _identity(options), _listen(options), announce)
+        await wiring.run(parts, first, _identity(options), _listen(options, web), announce)
 
 
 def _run(work: Coroutine[Any, Any, None]) -> None:
@@ -237,15 +247,20 @@ def _identity(options: dict[str, Any]) -> "Identity":
     return Identity(version=VERSION, role=options["role"])
 
 
-def _listen(options: dict[str, Any]) -> "Listen":
-    from exporter import web_config  # noqa: PLC0415
+def _web_file(options: dict[str, Any]) -> "WebFile | None":
+    from exporter.web_door import WebFile  # noqa: PLC0415
+
+    try:
+        return WebFile(options["web_config_file"]) if options["web_config_file"] else None
+    except ConfigError as error:
+        _exit_with(error)
+
+
+def _listen(options: dict[str, Any], web: "WebFile | None") -> "Listen":
     from exporter.server import Listen  # noqa: PLC0415
 
     host, port = options["web_listen_address"]
-    try:
-        return Listen(host=host, port=port, tls=web_config.read_tls(options["web_config_file"]))
-    except ConfigError as error:
-        _exit_with(error)
+    return Listen(host=host, port=port, door=lambda: web.door) if web else Listen(host=host, port=port)
 
 
 def _announce(url: str) -> None:

@@ -4,11 +4,12 @@ Every answer of our own is made from the prepared page: no request for it touche
 worker holds.
 """
 
-import ssl
+import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -20,6 +21,9 @@ from exporter.exposition import Page
 from exporter.poll import NOT_READ_YET
 from exporter.route import Handler, Request
 from exporter.status import Status
+from exporter.web_connections import Connections, bind
+from exporter.web_door import OPEN, Door
+from exporter.web_keeper import Doorkeeper
 
 _QUICK_STOP_SECONDS: Final = 1.0
 _SAFE_HEADERS: Final = {
@@ -36,7 +40,7 @@ class Listen:
 
     host: str
     port: int
-    tls: ssl.SSLContext | None = None
+    door: Callable[[], Door] = lambda: OPEN  # asked anew for each connection and each request
 
 
 def application(
@@ -104,17 +108,33 @@ def unread_sources(page: Page) -> list[str]:
 @asynccontextmanager
 async def serving(app: web.Application, listen: Listen) -> AsyncIterator[str]:
     """Serve `app` while the context is open; gives the URL, with the port that the kernel chose where it was 0."""
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_QUICK_STOP_SECONDS, keepalive_timeout=75)
+    sockets = bind(listen.host, listen.port)
+    app.middlewares.append(Doorkeeper(listen.door).middleware)
+    runner = web.AppRunner(
+        app, access_log=None, shutdown_timeout=_QUICK_STOP_SECONDS, keepalive_timeout=75, lingering_time=0
+    )
     await runner.setup()
+    connections = Connections(partial(_protocol_of, runner), listen.door)
+    accepting = [asyncio.create_task(connections.accept(one), name="accept") for one in sockets]
     try:
-        site = web.TCPSite(runner, listen.host or None, listen.port, ssl_context=listen.tls, backlog=128)
-        try:
-            await site.start()
-        except OSError as error:
-            where = f"{listen.host or '*'}:{listen.port}"
-            raise ListenError(f"expected to listen on {where}, found: {error.strerror or error}") from error
-        address = runner.addresses[0]
-        shown = f"[{address[0]}]" if ":" in address[0] else address[0]
-        yield f"{'https' if listen.tls else 'http'}://{shown}:{address[1]}"
+        address = sockets[0].getsockname()
+        host = f"[{address[0]}]" if listen.host and ":" in address[0] else (listen.host and address[0]) or "0.0.0.0"
+        yield f"{'https' if listen.door().tls else 'http'}://{host}:{address[1]}"
     finally:
+        await _end(accepting)
+        for one in sockets:
+            one.close()
+        await connections.close()
         await runner.cleanup()
+
+
+def _protocol_of(runner: web.AppRunner) -> asyncio.Protocol:
+    if runner.server is None:
+        raise ListenError("expected a server that runs, found one that has stopped")
+    return runner.server()
+
+
+async def _end(tasks: Iterable["asyncio.Task[None]"]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -27,6 +27,7 @@ from exporter.facts import attribution, xid
 from exporter.facts.chosen import choose
 from exporter.metric import Family
 from exporter.poll import Poller
+from exporter.reload import Reloader, collector_of
 from exporter.server import Listen
 from exporter.service import PageKeeper, Service
 from exporter.snapshot import Allocations, Gpus, KernelLog, PciBus, Processes, Snapshot
@@ -90,6 +91,14 @@ def _wire_simulated_cluster(config: Config, hand: "Stagehand") -> Wiring:
             schedule("nodes", cluster.SimulatedCluster(hand, partial(cluster.nodes, node=node)), Nodes),
             schedule("events", cluster.SimulatedCluster(hand, cluster.events), Events),
         )
+    )
+
+
+def wire_reload(reloaders: Sequence[Reloader], digest: Callable[[], str] = str) -> Wiring:
+    """Wire the files that are read again when they change."""
+    return Wiring(
+        collectors={"reload": collector_of(reloaders, digest)},
+        background={f"reload {one.name}": one.follow for one in reloaders},
     )
 
 

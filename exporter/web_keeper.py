@@ -1,0 +1,100 @@
+"""The doorkeeper: each request passes the rate, the password and the cap on answers that are being sent.
+
+`/healthz` and `/readyz` pass without the first two: a kubelet has no password, and a limit must not restart a pod.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final, cast
+
+from aiohttp import web
+from aiohttp.typedefs import Middleware
+
+from exporter.web_door import Door
+from exporter.web_guard import Guard
+
+MOST_ANSWERS: Final = 40  # that are being sent, as node_exporter's --web.max-requests
+_PATIENCE_SECONDS: Final = 1.0  # a client that takes nothing for so long makes room for one that may
+_OPEN_PATHS: Final = frozenset({"/healthz", "/readyz"})
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Doorkeeper:
+    """Admits requests by the present door, and counts the answers that are being sent."""
+
+    def __init__(self, door: Callable[[], Door]) -> None:
+        self._door = door
+        self._sending: dict[object, Guard] = {}  # the oldest first
+        self.middleware = self._middleware()
+
+    def _middleware(self) -> Middleware:
+        @web.middleware
+        async def pass_through(request: web.Request, handler: _Handler) -> web.StreamResponse:
+            guard = _guard_of(request)
+            guard.begin()
+            try:
+                return await self._answer(request, handler, guard)
+            finally:
+                guard.end()
+
+        return pass_through
+
+    async def _answer(self, request: web.Request, handler: _Handler, guard: Guard) -> web.StreamResponse:
+        door = self._door()
+        response: web.StreamResponse | None = await self._refusal(request, door)
+        if response is None:
+            try:
+                response = await handler(request)
+            except web.HTTPException as refusal:
+                refusal.headers.update(door.headers)
+                raise
+        response.headers.update(door.headers)
+        return await self._send(request, response, guard)
+
+    async def _refusal(self, request: web.Request, door: Door) -> web.Response | None:
+        if request.path in _OPEN_PATHS:
+            return None
+        if door.rate is not None and not door.rate.admits(time.monotonic()):
+            return web.Response(status=429, text="expected fewer requests: the rate is limited\n")
+        if door.users is None:
+            return None
+        may_ask = await door.users.may_ask(request.headers.get("Authorization", ""))
+        if may_ask is None:
+            return web.Response(status=503, text="too many passwords are being checked\n", headers={"Retry-After": "1"})
+        return None if may_ask else _unauthorized()
+
+    async def _send(self, request: web.Request, response: web.StreamResponse, guard: Guard) -> web.StreamResponse:
+        if len(self._sending) >= MOST_ANSWERS and not self._cut_slowest():
+            text = f"{MOST_ANSWERS} answers are being sent\n"
+            return web.Response(status=503, text=text, headers={"Retry-After": "1"})
+        ticket = object()
+        self._sending[ticket] = guard
+        try:
+            await response.prepare(request)
+            await response.write_eof()
+        except ConnectionError:
+            pass  # the HTTP library meets it again, and knows what to do
+        finally:
+            self._sending.pop(ticket, None)
+        return response
+
+    def _cut_slowest(self) -> bool:
+        """Cut the client that has not read for longest; False where everybody reads."""
+        stalled = [(one.stalled_at, ticket) for ticket, one in self._sending.items() if one.stalled_at is not None]
+        since, ticket = min(stalled, key=lambda one: one[0], default=(None, None))
+        if since is None or asyncio.get_running_loop().time() - since < _PATIENCE_SECONDS:
+            return False
+        self._sending.pop(ticket).cut()
+        return True
+
+
+def _unauthorized() -> web.Response:
+    return web.Response(status=401, text="Unauthorized\n", headers={"WWW-Authenticate": "Basic"})
+
+
+def _guard_of(request: web.Request) -> Guard:
+    transport = request.transport
+    if transport is None:  # it is gone; nobody will hear the answer
+        raise ConnectionResetError
+    return cast("Guard", transport.get_protocol())
