@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
@@ -23,6 +23,7 @@ from exporter.route import Handler, Request
 from exporter.status import Status
 from exporter.web_connections import Connections, bind
 from exporter.web_door import OPEN, Door
+from exporter.web_guard import Limits
 from exporter.web_keeper import Doorkeeper
 
 _QUICK_STOP_SECONDS: Final = 1.0
@@ -41,6 +42,7 @@ class Listen:
     host: str
     port: int
     door: Callable[[], Door] = lambda: OPEN  # asked anew for each connection and each request
+    limits: Limits = field(default_factory=Limits)
 
 
 def application(
@@ -109,12 +111,12 @@ def unread_sources(page: Page) -> list[str]:
 async def serving(app: web.Application, listen: Listen) -> AsyncIterator[str]:
     """Serve `app` while the context is open; gives the URL, with the port that the kernel chose where it was 0."""
     sockets = bind(listen.host, listen.port)
-    app.middlewares.append(Doorkeeper(listen.door).middleware)
+    app.middlewares.append(Doorkeeper(listen.door, listen.limits).middleware)
     runner = web.AppRunner(
         app, access_log=None, shutdown_timeout=_QUICK_STOP_SECONDS, keepalive_timeout=75, lingering_time=0
     )
     await runner.setup()
-    connections = Connections(partial(_protocol_of, runner), listen.door)
+    connections = Connections(partial(_protocol_of, runner), listen.door, listen.limits)
     accepting = [asyncio.create_task(connections.accept(one), name="accept") for one in sockets]
     try:
         address = sockets[0].getsockname()

@@ -10,9 +10,8 @@ from typing import Final
 
 from exporter.errors import ListenError
 from exporter.web_door import Door
-from exporter.web_guard import HEAD_SECONDS, Guard
+from exporter.web_guard import Guard, Limits
 
-MOST_CONNECTIONS: Final = 512
 _BACKLOG: Final = 128
 _GOODBYE_SECONDS: Final = 2.0  # for the end of a TLS connection to be answered
 _PAUSE_SECONDS: Final = 0.2  # after an accept that failed: there may be no descriptor left
@@ -56,9 +55,10 @@ class _Visit:
 class Connections:
     """Everything that is connected; `protocol` makes the HTTP library's own, `door` is asked anew for each."""
 
-    def __init__(self, protocol: Callable[[], asyncio.Protocol], door: Callable[[], Door]) -> None:
+    def __init__(self, protocol: Callable[[], asyncio.Protocol], door: Callable[[], Door], limits: Limits) -> None:
         self._protocol = protocol
         self._door = door
+        self._limits = limits
         self._visits: dict[Guard, _Visit] = {}  # the oldest first
 
     async def accept(self, listening: socket.socket) -> None:
@@ -72,7 +72,7 @@ class Connections:
                 _log.warning("a connection could not be accepted: %s", error.strerror or error)
                 await asyncio.sleep(_PAUSE_SECONDS)
                 continue
-            if len(self._visits) >= MOST_CONNECTIONS and not self._make_room():
+            if len(self._visits) >= self._limits.connections and not self._make_room():
                 connection.close()
                 continue
             self._greet(connection)
@@ -86,7 +86,7 @@ class Connections:
 
     def _greet(self, connection: socket.socket) -> None:
         door = self._door()
-        guard = Guard(self._protocol(), self._forget, client_names=door.client_names)
+        guard = Guard(self._protocol(), self._forget, limits=self._limits, client_names=door.client_names)
         visit = self._visits[guard] = _Visit(guard)
         visit.greeting = asyncio.create_task(self._shake_hands(connection, guard, door))
 
@@ -97,7 +97,7 @@ class Connections:
                 lambda: guard,
                 connection,
                 ssl=door.tls,
-                ssl_handshake_timeout=HEAD_SECONDS if door.tls else None,
+                ssl_handshake_timeout=self._limits.head_seconds if door.tls else None,
                 ssl_shutdown_timeout=_GOODBYE_SECONDS if door.tls else None,
             )
             is_well = True

@@ -5,25 +5,41 @@ The HTTP library bounds a line of a head and the number of its lines; neither it
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final, cast
 
 from exporter.web_tls import is_allowed
 
-HEAD_SECONDS: Final = 5.0  # from the first byte of a request, or from the connection's own beginning
-_UNREAD_SECONDS: Final = 30.0  # an answer that its client does not take
-LARGEST_REQUEST: Final = 8 << 10  # bytes of head and body
 _TOO_LARGE: Final = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
     b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What clients may take of the server; nobody but a test asks for others."""
+
+    head_seconds: float = 5.0  # for a handshake, and from the first byte of a request to the last of its head
+    unread_seconds: float = 30.0  # for an answer to be read
+    patience_seconds: float = 1.0  # a client that takes nothing for so long makes room for one that may
+    request_bytes: int = 8 << 10  # of head and body
+    connections: int = 512
+    answers: int = 40  # that are being sent, as node_exporter's --web.max-requests
+
+
 class Guard(asyncio.Protocol):
     """Stands between the socket and the HTTP library's protocol; `on_end` is told once when the connection is over."""
 
     def __init__(
-        self, inner: asyncio.Protocol, on_end: "Callable[[Guard], None]", *, client_names: tuple[str, ...] = ()
+        self,
+        inner: asyncio.Protocol,
+        on_end: "Callable[[Guard], None]",
+        *,
+        limits: Limits,
+        client_names: tuple[str, ...] = (),
     ) -> None:
+        self._limits = limits
         self._inner = inner
         self._on_end = on_end
         self._client_names = client_names
@@ -49,7 +65,8 @@ class Guard(asyncio.Protocol):
     def begin(self) -> None:
         """Note that the head of a request has come whole."""
         self._requests += 1
-        self._pending.clear()
+        _, _, rest = self._pending.partition(b"\r\n\r\n")
+        self._pending = bytearray(rest)
         self._stop_head_timer()
 
     def end(self) -> None:
@@ -78,8 +95,8 @@ class Guard(asyncio.Protocol):
         if self._is_over:
             return
         self._pending += data
-        if len(self._pending) > LARGEST_REQUEST:
-            self._refuse(_TOO_LARGE[b"\r\n\r\n" in self._pending[:LARGEST_REQUEST]])
+        if len(self._pending) > self._limits.request_bytes:
+            self._refuse(_TOO_LARGE[b"\r\n\r\n" in self._pending[: self._limits.request_bytes]])
             return
         if not self.is_busy:
             self._start_head_timer()
@@ -92,7 +109,7 @@ class Guard(asyncio.Protocol):
     def pause_writing(self) -> None:
         """Begin to wait for the client to read."""
         self.stalled_at = self._loop.time()
-        self._unread_timer = self._loop.call_later(_UNREAD_SECONDS, self.cut)
+        self._unread_timer = self._loop.call_later(self._limits.unread_seconds, self.cut)
         self._inner.pause_writing()
 
     def resume_writing(self) -> None:
@@ -116,7 +133,7 @@ class Guard(asyncio.Protocol):
 
     def _start_head_timer(self) -> None:
         if self._head_timer is None:
-            self._head_timer = self._loop.call_later(HEAD_SECONDS, self.cut)
+            self._head_timer = self._loop.call_later(self._limits.head_seconds, self.cut)
 
     def _stop_head_timer(self) -> None:
         if self._head_timer is not None:

@@ -12,10 +12,8 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from exporter.web_door import Door
-from exporter.web_guard import Guard
+from exporter.web_guard import Guard, Limits
 
-MOST_ANSWERS: Final = 40  # that are being sent, as node_exporter's --web.max-requests
-_PATIENCE_SECONDS: Final = 1.0  # a client that takes nothing for so long makes room for one that may
 _OPEN_PATHS: Final = frozenset({"/healthz", "/readyz"})
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -23,8 +21,9 @@ _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class Doorkeeper:
     """Admits requests by the present door, and counts the answers that are being sent."""
 
-    def __init__(self, door: Callable[[], Door]) -> None:
+    def __init__(self, door: Callable[[], Door], limits: Limits) -> None:
         self._door = door
+        self._limits = limits
         self._sending: dict[object, Guard] = {}  # the oldest first
         self.middleware = self._middleware()
 
@@ -65,8 +64,8 @@ class Doorkeeper:
         return None if may_ask else _unauthorized()
 
     async def _send(self, request: web.Request, response: web.StreamResponse, guard: Guard) -> web.StreamResponse:
-        if len(self._sending) >= MOST_ANSWERS and not self._cut_slowest():
-            text = f"{MOST_ANSWERS} answers are being sent\n"
+        if len(self._sending) >= self._limits.answers and not self._cut_slowest():
+            text = f"{len(self._sending)} answers are being sent\n"
             return web.Response(status=503, text=text, headers={"Retry-After": "1"})
         ticket = object()
         self._sending[ticket] = guard
@@ -83,7 +82,7 @@ class Doorkeeper:
         """Cut the client that has not read for longest; False where everybody reads."""
         stalled = [(one.stalled_at, ticket) for ticket, one in self._sending.items() if one.stalled_at is not None]
         since, ticket = min(stalled, key=lambda one: one[0], default=(None, None))
-        if since is None or asyncio.get_running_loop().time() - since < _PATIENCE_SECONDS:
+        if since is None or asyncio.get_running_loop().time() - since < self._limits.patience_seconds:
             return False
         self._sending.pop(ticket).cut()
         return True

@@ -12,6 +12,7 @@ from exporter.history import History
 from exporter.server import Listen, application, serving
 from exporter.status_rows import status_of
 from exporter.web_door import OPEN, Door
+from exporter.web_guard import Limits
 from fakes.reference_node import page
 from fakes.shown import IDENTITY
 
@@ -25,9 +26,12 @@ def served(shown: Page | None = None) -> web.Application:
 
 
 @asynccontextmanager
-async def behind(door: Callable[[], Door] = lambda: OPEN, app: web.Application | None = None) -> AsyncIterator[str]:
+async def behind(
+    door: Callable[[], Door] = lambda: OPEN, app: web.Application | None = None, *, limits: Limits | None = None
+) -> AsyncIterator[str]:
     """Serve on loopback behind `door`; gives the URL, by the name that the certificate carries."""
-    async with serving(app or served(), Listen(host="127.0.0.1", port=0, door=door)) as url:
+    listen = Listen(host="127.0.0.1", port=0, door=door, limits=limits or Limits())
+    async with serving(app or served(), listen) as url:
         yield url.replace("127.0.0.1", "localhost") if url.startswith("https") else url
 
 
