@@ -17,9 +17,11 @@ from exporter.version import VERSION
 
 if TYPE_CHECKING:
     from exporter.config import Config
-    from exporter.server import Listen
-    from exporter.status import Identity
+    from exporter.live import Live
+    from exporter.reload import Reloader
+    from exporter.service import Front
     from exporter.web_door import WebFile
+    from exporter.wired import Wiring
 
 _USAGE_ERROR: Final = 2
 _ADDRESS: Final = "0.0.0.0:19840"
@@ -93,7 +95,12 @@ def _option(flag: str, name: str, **settings: Any) -> Callable[..., Any]:  # noq
 @_serving_options
 def serve(**options: Any) -> None:  # noqa: ANN401  # what the options above say
     """Serve the metrics of this machine, its lanes and its aliases; it needs no configuration to begin."""
-    _run(_serve(_prepare(options), options))
+    _configure_logs(options)
+    try:
+        live = _live(options)
+    except ConfigError as error:
+        _exit_with(error)
+    _run(_serve(live, options))
 
 
 @main.command()
@@ -101,7 +108,8 @@ def serve(**options: Any) -> None:  # noqa: ANN401  # what the options above say
 @_serving_options
 def demo(scenario: str, **options: Any) -> None:  # noqa: ANN401  # what the options above say
     """Play the reference node, simulated: no card, no cluster, no network; the rest is the real thing."""
-    _run(_demo(scenario, _prepare(options), options))
+    _configure_logs(options)
+    _run(_demo(scenario, _read_or_exit(options["config"]), options))
 
 
 @main.command()
@@ -176,11 +184,10 @@ def _differs(path: Path, text: str) -> bool:
     return not path.is_file() or path.read_text(encoding="utf-8") != text
 
 
-def _prepare(options: dict[str, Any]) -> "Config":
+def _configure_logs(options: dict[str, Any]) -> None:
     from exporter import logs  # noqa: PLC0415
 
     logs.configure(options["log_level"])
-    return _read_or_exit(options["config"])
 
 
 def _read_or_exit(path: str | None) -> "Config":
@@ -197,21 +204,40 @@ def _exit_with(error: ConfigError) -> NoReturn:
     raise SystemExit(_USAGE_ERROR)
 
 
-async def _serve(config: "Config", options: dict[str, Any]) -> None:
+async def _serve(live: "Live", options: dict[str, Any]) -> None:
     from exporter import wiring  # noqa: PLC0415
     from exporter.config import node_name  # noqa: PLC0415
     from exporter.snapshot import Snapshot  # noqa: PLC0415
 
-    web = _web_file(options)
+    config = live.config
+    followed = (live.reloader,) if options["config"] else ()
+    front = _front(options, _announce, followed)
     async with contextlib.AsyncExitStack() as stack:
-        parts = await wiring.wire_sources(config, options["role"], stack)
-        if options["role"] != "node":
-            from probes.wiring import wire_probes  # noqa: PLC0415  # a node agent probes nothing
-
-            parts |= wire_probes(config)
-        parts |= wiring.wire_reload([web.reloader] if web else [])
+        stack.push_async_callback(live.close)
+        machine = await wiring.wire_machine(config, options["role"], stack)
         first = Snapshot(node=node_name(config), monitors=config.kubelet.monitors)
-        await wiring.run(parts, first, _identity(options), _listen(options, web), _announce)
+        await wiring.run(machine, first, front, live)
+
+
+def _live(options: dict[str, Any]) -> "Live":
+    """Return the configuration and what is made of the keys that may change while it runs."""
+    from exporter.live import LIVE_CLUSTER, LIVE_PROBES, Live, Part  # noqa: PLC0415
+
+    role = options["role"]
+    if role == "node":  # a node agent reads none of them
+        return Live(options["config"], {"none": Part(keys=LIVE_CLUSTER + LIVE_PROBES, make=_nothing)})
+    from exporter.wiring_cluster import wire_cluster  # noqa: PLC0415
+    from probes.wiring import wire_probes  # noqa: PLC0415  # a node agent probes nothing
+
+    cluster = Part(keys=(*LIVE_CLUSTER, "node_baseline"), make=lambda config, stack: wire_cluster(config, role, stack))
+    probes = Part(keys=LIVE_PROBES, make=lambda config, _: wire_probes(config))
+    return Live(options["config"], {"cluster": cluster, "probes": probes})
+
+
+def _nothing(_config: "Config", _stack: contextlib.AsyncExitStack) -> "Wiring":
+    from exporter.wired import Wiring  # noqa: PLC0415
+
+    return Wiring()
 
 
 async def _demo(scenario: str, config: "Config", options: dict[str, Any]) -> None:
@@ -224,11 +250,10 @@ async def _demo(scenario: str, config: "Config", options: dict[str, Any]) -> Non
         others = ", ".join(name for name in SCENARIOS if name != scenario)
         click.echo(_DEMO.format(url=url.replace("0.0.0.0", "127.0.0.1"), scenario=scenario, others=others, probe=probe))
 
-    web = _web_file(options)
-    async with demo_wiring(scenario, config, options["role"]) as (played, probe):
-        parts = played | wiring.wire_reload([web.reloader] if web else [])
+    front = _front(options, announce)
+    async with demo_wiring(scenario, config, options["role"]) as (parts, probe):
         first = Snapshot(node=config.node or NODE, is_simulated=True)
-        await wiring.run(parts, first, _identity(options), _listen(options, web), announce)
+        await wiring.run(parts, first, front)
 
 
 def _run(work: Coroutine[Any, Any, None]) -> None:
@@ -241,10 +266,19 @@ def _run(work: Coroutine[Any, Any, None]) -> None:
         raise SystemExit(1) from error
 
 
-def _identity(options: dict[str, Any]) -> "Identity":
+def _front(options: dict[str, Any], announce: Callable[[str], None], followed: "tuple[Reloader, ...]" = ()) -> "Front":
+    from exporter.server import Listen  # noqa: PLC0415
+    from exporter.service import Front  # noqa: PLC0415
     from exporter.status import Identity  # noqa: PLC0415
 
-    return Identity(version=VERSION, role=options["role"])
+    host, port = options["web_listen_address"]
+    web = _web_file(options)
+    return Front(
+        identity=Identity(version=VERSION, role=options["role"]),
+        listen=Listen(host=host, port=port, door=lambda: web.door) if web else Listen(host=host, port=port),
+        announce=announce,
+        reloaders=(*followed, web.reloader) if web else followed,
+    )
 
 
 def _web_file(options: dict[str, Any]) -> "WebFile | None":
@@ -254,13 +288,6 @@ def _web_file(options: dict[str, Any]) -> "WebFile | None":
         return WebFile(options["web_config_file"]) if options["web_config_file"] else None
     except ConfigError as error:
         _exit_with(error)
-
-
-def _listen(options: dict[str, Any], web: "WebFile | None") -> "Listen":
-    from exporter.server import Listen  # noqa: PLC0415
-
-    host, port = options["web_listen_address"]
-    return Listen(host=host, port=port, door=lambda: web.door) if web else Listen(host=host, port=port)
 
 
 def _announce(url: str) -> None:

@@ -58,20 +58,28 @@ class Reloader:
         if not (is_changed or self._asked.is_set()):
             return
         self._asked.clear()
+        is_taken = False
         try:
             await self._load()
+            is_taken = True
         except ConfigError as error:
-            self.is_well = False
             _log.error("%s is not taken; the one before stays: %s", self.name, error)  # it says all
             return
+        finally:
+            self.is_well = is_taken
         self.settle()
-        self.is_well = True
         self.last_success_at = time.time()
         _log.info("%s was read again", self.name)
 
 
-def collector_of(reloaders: Iterable[Reloader], digest: Callable[[], str]) -> Collector:
-    """Return what tells how the last reading of each file went, and which configuration holds; no digest: none."""
+def ask_all(reloaders: Iterable[Reloader]) -> None:
+    """Have every file read again."""
+    for one in reloaders:
+        one.ask()
+
+
+def collector_of(reloaders: Iterable[Reloader]) -> Collector:
+    """Return what tells how the last reading of each file went."""
     followed = tuple(reloaders)
 
     def collect(_snapshot: Snapshot, _now: float) -> Iterator[Family]:
@@ -79,7 +87,6 @@ def collector_of(reloaders: Iterable[Reloader], digest: Callable[[], str]) -> Co
         yield c.CONFIG_RELOADED_AT.of(
             c.CONFIG_RELOADED_AT.sample(one.last_success_at, file=one.name) for one in followed
         )
-        yield c.CONFIG_INFO.of(c.CONFIG_INFO.sample(1, hash=found) for found in filter(None, [digest()]))
 
     return collect
 

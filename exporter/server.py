@@ -48,7 +48,10 @@ class Listen:
 def application(
     current: Callable[[], Page], status: Callable[[float], Status], routes: Mapping[str, Handler] | None = None
 ) -> web.Application:
-    """Return the application whose answers come from `current()` and `status(now)`, but for the pages in `routes`."""
+    """Return the application whose answers come from `current()` and `status(now)`, but for the pages in `routes`.
+
+    Which pages those are is looked up anew each time: they change with the configuration.
+    """
 
     async def metrics(request: web.Request) -> web.Response:
         body, headers = current().answer(request.headers.get("Accept", ""), request.headers.get("Accept-Encoding", ""))
@@ -83,16 +86,19 @@ def application(
             web.get("/", index),
             web.get("/status.json", status_json),
             web.get("/status.js", script),
-            *(web.get(path, _page(handler), allow_head=False) for path, handler in (routes or {}).items()),
+            web.get("/{page}", _page(routes or {}), allow_head=False),
         ]
     )
     return app
 
 
-def _page(handler: Handler) -> Callable[[web.Request], Awaitable[web.Response]]:
-    """Return the page as the HTTP library wants to see it; `getone` gives the first of several values."""
+def _page(routes: Mapping[str, Handler]) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """Return the pages of others as the HTTP library wants to see them; `getone` gives the first of several values."""
 
     async def answer(request: web.Request) -> web.Response:
+        handler = routes.get(request.path)
+        if handler is None:
+            raise web.HTTPNotFound
         query = {name: request.query.getone(name) for name in request.query}
         headers = {name.lower(): request.headers.getone(name) for name in request.headers}
         reply = await handler(Request(query=query, headers=headers))

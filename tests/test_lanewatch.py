@@ -129,6 +129,29 @@ def test_a_certificate_that_is_not_there_stops_the_start(tmp_path: Path) -> None
     )
 
 
+@pytest.mark.parametrize("role", ["cluster", "all"])
+def test_a_changed_configuration_is_taken_while_it_runs_and_a_bad_one_is_not(tmp_path: Path, role: str) -> None:
+    """By itself within seconds, or at SIGHUP; a file that is half written leaves the one before."""
+    path = tmp_path / "lanewatch.yaml"
+    rest = "kubernetes: {enabled: false}\nagents: {enabled: false}\nnvml: {enabled: false}\nkubelet: {enabled: false}\n"
+    pools = "pools: [{name: %s, labels: {a: b}}]\n"
+    path.write_text(rest + pools % "first")
+    with _running("serve", "--role", role, "--config", str(path)) as (process, url):
+        before = _eventually(url, r'^lanewatch_pool_switch_deadline_seconds\{pool="first"')
+        path.write_text(rest + pools % "second")
+        after = _eventually(url, r'^lanewatch_pool_switch_deadline_seconds\{pool="second"')
+        assert _hash_on(before) != _hash_on(after)
+        path.write_text(rest + pools[:9])
+        process.send_signal(signal.SIGHUP)
+        assert 'pool="second"' in _eventually(url, r'^lanewatch_config_last_reload_successful\{file="config"\} 0')
+
+
+def _hash_on(page: str) -> str:
+    found = re.search(r'^lanewatch_config_info\{hash="([0-9a-f]{12})"\} 1', page, re.MULTILINE)
+    assert found
+    return found[1]
+
+
 def test_it_serves_without_any_configuration_and_says_what_is_off() -> None:
     with _running("serve", "--role", "node") as (_, url):
         text = _eventually(url, r'^lanewatch_source_errors_total\{kind="absent",source="podresources"\} [1-9]')
