@@ -5,6 +5,7 @@ Nothing else puts the parts together: sources, collectors and probes get what th
 
 import contextlib
 import logging
+import signal
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
@@ -95,6 +96,8 @@ def _option(flag: str, name: str, **settings: Any) -> Callable[..., Any]:  # noq
 @_serving_options
 def serve(**options: Any) -> None:  # noqa: ANN401  # what the options above say
     """Serve the metrics of this machine, its lanes and its aliases; it needs no configuration to begin."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _end)
     _configure_logs(options)
     try:
         live = _live(options)
@@ -182,6 +185,11 @@ def _generated() -> dict[str, str]:
 
 def _differs(path: Path, text: str) -> bool:
     return not path.is_file() or path.read_text(encoding="utf-8") != text
+
+
+def _end(_number: int, _frame: object) -> NoReturn:
+    """End well before the loop runs: the first process of a container ignores a signal that it has no handler for."""
+    raise SystemExit(0)
 
 
 def _configure_logs(options: dict[str, Any]) -> None:

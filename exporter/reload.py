@@ -47,7 +47,8 @@ class Reloader:
         """Look for ever."""
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._asked.wait(), LOOK_SECONDS)
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self._asked.wait()
             await self.look()
 
     async def look(self) -> None:

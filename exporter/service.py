@@ -49,8 +49,11 @@ class PageKeeper:
     async def run(self) -> None:
         """Prepare pages for ever."""
         while True:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), _LONGEST_PAUSE_SECONDS)
+            with contextlib.suppress(
+                TimeoutError
+            ):  # not wait_for: where both come at once, 3.11 forgets a cancellation
+                async with asyncio.timeout(_LONGEST_PAUSE_SECONDS):
+                    await self._changed.wait()
             self._changed.clear()
             self.page = self._prepare()
             await asyncio.sleep(_PAUSE_SECONDS)

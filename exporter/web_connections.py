@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import socket
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -28,7 +29,8 @@ def bind(host: str, port: int) -> list[socket.socket]:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         return _bind_each({(family, str(address[0])): None for family, *_, address in found}, port)
     except OSError as error:
-        raise ListenError(f"expected to listen on {host or '*'}:{port}, found: {error.strerror or error}") from error
+        found = os.strerror(error.errno) if (error.errno or 0) > 0 else error  # below 0: the resolver's own words
+        raise ListenError(f"expected to listen on {host or '*'}:{port}, found: {found}") from error
 
 
 def _bind_each(addresses: Iterable[tuple[int, str]], port: int) -> list[socket.socket]:
