@@ -1,6 +1,7 @@
 """Clients that are a burden: half-open, silent, slow; and those that only scrape, all on one thread."""
 
 import asyncio
+import random
 import ssl
 import time
 from collections.abc import Awaitable, Callable
@@ -9,6 +10,8 @@ from dataclasses import dataclass, field
 
 _HALF = b"GET /metrics HTTP/1.1\r\nHost:"
 _WHOLE = b"GET /metrics HTTP/1.1\r\nHost: x\r\nAccept: text/plain;version=0.0.4\r\nConnection: close\r\n\r\n"
+SCRAPE_EVERY_SECONDS = 2.0
+_ARRIVE_SECONDS = 2.0  # within which everybody comes
 _SCRAPE_SECONDS = 10.0  # Prometheus's own time-out
 
 
@@ -30,15 +33,16 @@ class Crowd:
             "slow": self._slow,
         }
         tasks = [self._again(kinds[kind], until) for kind, count in burdens.items() for _ in range(count)]
-        tasks += [self._again(self._scrape, until) for _ in range(scrapers)]
+        tasks += [self._again(self._scrape, until, every=SCRAPE_EVERY_SECONDS) for _ in range(scrapers)]
         await asyncio.gather(*tasks)
 
-    async def _again(self, act: Callable[[], Awaitable[None]], until: float) -> None:
+    async def _again(self, act: Callable[[], Awaitable[None]], until: float, *, every: float = 0.1) -> None:
+        await asyncio.sleep(random.uniform(0, _ARRIVE_SECONDS))  # noqa: S311  # no secret
         while (left := until - time.monotonic()) > 0:
             with suppress(TimeoutError, OSError):
                 async with asyncio.timeout(left + 0.1):
                     await act()
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(every)
 
     async def _half_open(self) -> None:
         reader, writer = await self._connect()
@@ -63,7 +67,7 @@ class Crowd:
         reader, writer = await self._connect(limit=1)
         try:
             writer.write(_WHOLE)
-            while await reader.read(1):
+            while await reader.read(1):  # noqa: ASYNC110  # slow on purpose
                 await asyncio.sleep(1)
             self.cut += 1
         finally:

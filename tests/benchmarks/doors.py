@@ -49,6 +49,7 @@ class Outcome:
     before: State
     most: State
     after: State
+    cpu_seconds: float  # of the server
 
 
 def state_of(pid: int) -> State:
@@ -79,7 +80,7 @@ async def _answered(port: int) -> None:
     crowd = Crowd(port, trusting())
     async with asyncio.timeout(60):
         while not crowd.seconds:
-            await crowd.come({}, 1, until=time.monotonic() + 0.2)
+            await crowd.come({}, 1, until=time.monotonic() + 3)
 
 
 def trusting() -> ssl.SSLContext:
@@ -87,17 +88,19 @@ def trusting() -> ssl.SSLContext:
     return ssl.create_default_context(cafile=str(_TLS / "localhost.crt"))
 
 
-async def burden(pid: int, crowd: Crowd, burdens: dict[str, int], *, seconds: float) -> Outcome:
+async def burden(pid: int, crowd: Crowd, burdens: dict[str, int], *, seconds: float, scrapers: int) -> Outcome:
     """Let the crowd come for a while, and look at the process meanwhile and five seconds after."""
-    before = most = state_of(pid)
-    coming = asyncio.create_task(crowd.come(burdens, SCRAPERS, until=time.monotonic() + seconds))
+    before, cpu = state_of(pid), cost.cpu_seconds([pid])
+    most = before
+    coming = asyncio.create_task(crowd.come(burdens, scrapers, until=time.monotonic() + seconds))
     while not coming.done():
         now = state_of(pid)
         most = State(*(max(pair) for pair in zip(_values(most), _values(now), strict=True)))
         await asyncio.sleep(0.2)
     await coming
+    cpu = cost.cpu_seconds([pid]) - cpu
     await asyncio.sleep(6)  # what is still half open is cut within five
-    return Outcome(crowd.seconds, crowd.lost, crowd.cut, before, most, state_of(pid))
+    return Outcome(crowd.seconds, crowd.lost, crowd.cut, before, most, state_of(pid), cpu)
 
 
 def _values(state: State) -> tuple[int, int, int]:
@@ -110,10 +113,13 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60)
     seconds = parser.parse_args().seconds
     with tempfile.TemporaryDirectory() as directory, server(Path(directory)) as (pid, port):
-        found = asyncio.run(burden(pid, Crowd(port, trusting()), BURDENS, seconds=seconds))
+        found = asyncio.run(burden(pid, Crowd(port, trusting()), BURDENS, seconds=seconds, scrapers=SCRAPERS))
     slices = statistics.quantiles(found.seconds, n=100, method="inclusive")
     print(f"scrapes {len(found.seconds)}, lost {found.lost}, burdens cut {found.cut}")
     print(f"seconds: p50 {slices[49]:.3f}, p99 {slices[98]:.3f}, max {max(found.seconds):.3f}")
+    print(
+        f"CPU of the server: {found.cpu_seconds:.1f} of {seconds:.0f} s; load of the machine: {os.getloadavg()[0]:.1f}"
+    )
     for name, state in (("before", found.before), ("most", found.most), ("after", found.after)):
         print(f"{name}: threads {state.threads}, descriptors {state.descriptors}, RSS {state.rss_bytes / _MIB:.1f} MiB")
     grown = (found.most.rss_bytes - found.before.rss_bytes) / _MIB

@@ -59,7 +59,13 @@ class Prometheus:
 @contextmanager
 def prometheus(target: str, rules: Sequence[Path], alertmanager_url: str, directory: Path) -> Iterator[Prometheus]:
     """Run a server that scrapes `target` (host:port) and evaluates `rules`, each second, while the context is open."""
-    config = _write(directory / "prometheus.yaml", _prometheus_config(target, rules, alertmanager_url))
+    with _prometheus(_prometheus_config(target, rules, alertmanager_url), directory) as server:
+        yield server
+
+
+@contextmanager
+def _prometheus(content: dict[str, Any], directory: Path) -> Iterator[Prometheus]:
+    config = _write(directory / "prometheus.yaml", content)
     port = free_port()
     line = (
         tool("prometheus"),
@@ -72,6 +78,14 @@ def prometheus(target: str, rules: Sequence[Path], alertmanager_url: str, direct
     with running(Command(name="prometheus", line=line, directory=directory)) as program:
         program.wait_until(lambda: answers(f"{url}/-/ready"), within=_READY_SECONDS)
         yield Prometheus(url)
+
+
+@contextmanager
+def prometheus_of(scrapes: Sequence[dict[str, Any]], directory: Path) -> Iterator[Prometheus]:
+    """Run a server with these scrape configurations and no rules while the context is open."""
+    content = _prometheus_config("", [], "")
+    with _prometheus({**content, "alerting": {}, "scrape_configs": list(scrapes)}, directory) as server:
+        yield server
 
 
 @contextmanager
