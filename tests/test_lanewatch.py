@@ -152,6 +152,25 @@ def _hash_on(page: str) -> str:
     return found[1]
 
 
+def test_it_needs_nothing_to_write_to(tmp_path: Path) -> None:
+    """No file takes a byte, there is no home and no place for temporary files: it serves all the same."""
+    nowhere = dict.fromkeys(("HOME", "TMPDIR", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR"), "/nonexistent")
+    line = ["prlimit", "--fsize=0:0", *_COMMAND, "serve", "--role", "all", "--web.listen-address", "127.0.0.1:0"]
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(_ROOT), "PYTHONDONTWRITEBYTECODE": "1", **nowhere}
+    with subprocess.Popen(
+        line, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stderr is not None
+            said = next(line for line in process.stderr if "serving http" in line)
+            _eventually(json.loads(said)["message"].removeprefix("serving "), r'^lanewatch_source_up\{source="pci"\} 1')
+        finally:
+            process.terminate()
+            process.communicate()
+    assert process.returncode == 0
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_it_serves_without_any_configuration_and_says_what_is_off() -> None:
     with _running("serve", "--role", "node") as (_, url):
         text = _eventually(url, r'^lanewatch_source_errors_total\{kind="absent",source="podresources"\} [1-9]')

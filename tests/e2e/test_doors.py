@@ -13,6 +13,7 @@ import yaml
 
 from benchmarks.client_crowd import Crowd
 from benchmarks.doors import burden, server, trusting
+from benchmarks.soak import soak
 from e2e.monitoring import prometheus_of
 from e2e.node import LANEWATCH
 from e2e.processes import LOOPBACK, Command, free_port, running
@@ -93,6 +94,18 @@ def test_a_crowd_of_bad_clients_holds_nothing_for_long(tmp_path: Path) -> None:
     assert found.most.threads < 20
     assert found.after.descriptors <= found.before.descriptors + 2
     assert found.most.rss_bytes - found.before.rss_bytes < 40 << 20
+
+
+def test_what_everybody_does_at_once_leaves_nothing_behind() -> None:
+    """The short form of `benchmarks.soak`, by counts: scraped, probing and told of pods, it holds no more than before."""
+    counted = asyncio.run(soak(seconds=8, rate=100))
+    half = len(counted.states) // 2
+    before, after = ({state for _, state in states} for states in (counted.states[:half], counted.states[half:]))
+    assert counted.failed == 0
+    assert min(counted.scrapes, counted.probes, counted.events) > 50
+    assert max(state.threads for state in after) <= max(state.threads for state in before) + 2
+    assert max(state.descriptors for state in after) <= max(state.descriptors for state in before) + 20
+    assert max(state.rss_bytes for state in after) <= max(state.rss_bytes for state in before) + (8 << 20)
 
 
 def test_the_crowd_is_a_crowd() -> None:
