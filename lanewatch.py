@@ -7,6 +7,7 @@ import contextlib
 import logging
 import signal
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from exporter.live import Live
     from exporter.reload import Reloader
     from exporter.service import Front
+    from exporter.sources.apiserver import ApiServer
+    from exporter.sources.reviews import Reviews
     from exporter.web_door import WebFile
     from exporter.wired import Wiring
 
@@ -220,11 +223,28 @@ async def _serve(live: "Live", options: dict[str, Any]) -> None:
     config = live.config
     followed = (live.reloader,) if options["config"] else ()
     front = _front(options, _announce, followed)
+    if config.web.token_review:
+        listen = replace(front.listen, may_get=_reviews(config, options["role"]).may_get)
+        front = replace(front, listen=listen)
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(live.close)
         machine = await wiring.wire_machine(config, options["role"], stack)
         first = Snapshot(node=node_name(config), monitors=config.kubelet.monitors)
         await wiring.run(machine, first, front, live)
+
+
+def _reviews(config: "Config", role: str) -> "Reviews":
+    from exporter.sources.reviews import Reviews  # noqa: PLC0415
+
+    if role == "node":
+        _exit_with(ConfigError("$.web.token_review: expected role cluster or all, found node: it has no API server"))
+
+    def connect() -> "ApiServer":
+        from exporter.sources import apiserver  # noqa: PLC0415
+
+        return apiserver.connect(config.kubernetes.kubeconfig)
+
+    return Reviews(connect)
 
 
 def _live(options: dict[str, Any]) -> "Live":

@@ -24,7 +24,7 @@ from exporter.status import Status
 from exporter.web_connections import Connections, bind
 from exporter.web_door import OPEN, Door
 from exporter.web_guard import Limits
-from exporter.web_keeper import Doorkeeper
+from exporter.web_keeper import Doorkeeper, MayGet
 
 _QUICK_STOP_SECONDS: Final = 1.0
 _SAFE_HEADERS: Final = {
@@ -42,6 +42,7 @@ class Listen:
     host: str
     port: int
     door: Callable[[], Door] = lambda: OPEN  # asked anew for each connection and each request
+    may_get: MayGet | None = None  # judges tokens; None: none is asked for
     limits: Limits = field(default_factory=Limits)
 
 
@@ -117,7 +118,7 @@ def unread_sources(page: Page) -> list[str]:
 async def serving(app: web.Application, listen: Listen) -> AsyncIterator[str]:
     """Serve `app` while the context is open; gives the URL, with the port that the kernel chose where it was 0."""
     sockets = bind(listen.host, listen.port)
-    app.middlewares.append(Doorkeeper(listen.door, listen.limits).middleware)
+    app.middlewares.append(Doorkeeper(listen.door, listen.limits, listen.may_get).middleware)
     runner = web.AppRunner(
         app, access_log=None, shutdown_timeout=_QUICK_STOP_SECONDS, keepalive_timeout=75, lingering_time=0
     )

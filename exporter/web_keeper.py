@@ -15,14 +15,18 @@ from exporter.web_door import Door
 from exporter.web_guard import Guard, Limits
 
 _OPEN_PATHS: Final = frozenset({"/healthz", "/readyz"})
+MayGet = Callable[[str, str], Awaitable[bool | None]]
+"""Whether the owner of a token may get a path; None: that cannot be told now."""
+
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Doorkeeper:
     """Admits requests by the present door, and counts the answers that are being sent."""
 
-    def __init__(self, door: Callable[[], Door], limits: Limits) -> None:
+    def __init__(self, door: Callable[[], Door], limits: Limits, may_get: MayGet | None = None) -> None:
         self._door = door
+        self._may_get = may_get
         self._limits = limits
         self._sending: dict[object, Guard] = {}  # the oldest first
         self.middleware = self._middleware()
@@ -56,12 +60,21 @@ class Doorkeeper:
             return None
         if door.rate is not None and not door.rate.admits(time.monotonic()):
             return web.Response(status=429, text="expected fewer requests: the rate is limited\n")
-        if door.users is None:
+        if door.users is None and self._may_get is None:
             return None
-        may_ask = await door.users.may_ask(request.headers.get("Authorization", ""))
+        may_ask = await self._may_ask(request, door)
         if may_ask is None:
-            return web.Response(status=503, text="too many passwords are being checked\n", headers={"Retry-After": "1"})
-        return None if may_ask else _unauthorized()
+            text = "it cannot be told now whether you may ask\n"
+            return web.Response(status=503, text=text, headers={"Retry-After": "1"})
+        return None if may_ask else _unauthorized("Basic" if door.users else "Bearer")
+
+    async def _may_ask(self, request: web.Request, door: Door) -> bool | None:
+        """Judge what a client shows: a token where tokens are reviewed, else a password where there are users."""
+        shown = request.headers.get("Authorization", "")
+        kind, _, token = shown.partition(" ")
+        if self._may_get is not None and kind.lower() == "bearer":
+            return await self._may_get(token.strip(), request.path)
+        return await door.users.may_ask(shown) if door.users else False
 
     async def _send(self, request: web.Request, response: web.StreamResponse, guard: Guard) -> web.StreamResponse:
         if len(self._sending) >= self._limits.answers and not self._cut_slowest():
@@ -88,8 +101,8 @@ class Doorkeeper:
         return True
 
 
-def _unauthorized() -> web.Response:
-    return web.Response(status=401, text="Unauthorized\n", headers={"WWW-Authenticate": "Basic"})
+def _unauthorized(scheme: str) -> web.Response:
+    return web.Response(status=401, text="Unauthorized\n", headers={"WWW-Authenticate": scheme})
 
 
 def _guard_of(request: web.Request) -> Guard:

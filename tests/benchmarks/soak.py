@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import itertools
 import json
+import logging
 import os
 import statistics
 import subprocess
@@ -189,6 +190,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--rate", type=float, default=200, help="scrapes a second")
     asked = parser.parse_args()
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)  # the gateway here, when a probe gives up
     counted = asyncio.run(soak(seconds=asked.seconds, rate=asked.rate))
     warm = counted.states[_SAMPLES // 4 :]  # what fills at first has filled
     slope, width = slope_mib(warm)

@@ -97,7 +97,7 @@ def test_a_crowd_of_bad_clients_holds_nothing_for_long(tmp_path: Path) -> None:
 
 
 def test_what_everybody_does_at_once_leaves_nothing_behind() -> None:
-    """The short form of `benchmarks.soak`, by counts: scraped, probing and told of pods, it holds no more than before."""
+    """The short form of `benchmarks.soak`, by counts: scraped, probing, told of pods, it holds no more than before."""
     counted = asyncio.run(soak(seconds=8, rate=100))
     half = len(counted.states) // 2
     before, after = ({state for _, state in states} for states in (counted.states[:half], counted.states[half:]))
