@@ -54,7 +54,7 @@ class Counted:
 def _cluster(counted: Counted) -> FakeApiServer:
     """Return an API server whose pods change without a pause: their readiness, their version, nothing else."""
     names = [f"lane-{number}" for number in range(_PODS)]
-    fake = FakeApiServer(*(pod(name, **_LABELS) for name in names))
+    fake = FakeApiServer(*(pod(name, 1, **_LABELS) for name in names))
     fake.lanes = [lane(name, 1, **_LABELS) for name in names[:5]]
     versions = itertools.count(1000)
 

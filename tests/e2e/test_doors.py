@@ -34,7 +34,8 @@ def _exporter(directory: Path, web: dict[str, Any]) -> Iterator[int]:
     path = directory / "web.yaml"
     path.write_text(yaml.safe_dump(web))
     address = f"{LOOPBACK}:{port}"
-    line = [LANEWATCH, "serve", "--role", "node", "--web.listen-address", address, "--web.config.file", path]
+    line: list[str | Path] = [LANEWATCH, "serve", "--role", "node", "--web.listen-address", address]
+    line += ["--web.config.file", path]
     with running(Command(name="lanewatch", line=line, directory=directory)) as program:
         program.wait_until(lambda: "serving https" in program.log.read_text(), within=_SOON)
         yield port
