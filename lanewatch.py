@@ -5,7 +5,9 @@ Nothing else puts the parts together: sources, collectors and probes get what th
 
 import contextlib
 import logging
+import signal
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
@@ -18,8 +20,13 @@ from exporter.version import VERSION
 
 if TYPE_CHECKING:
     from exporter.config import Config
-    from exporter.server import Listen
-    from exporter.status import Identity
+    from exporter.live import Live
+    from exporter.reload import Reloader
+    from exporter.service import Front
+    from exporter.sources.apiserver import ApiServer
+    from exporter.sources.reviews import Reviews
+    from exporter.web_door import WebFile
+    from exporter.wired import Wiring
 
 _USAGE_ERROR: Final = 2
 _ADDRESS: Final = "0.0.0.0:19840"
@@ -61,7 +68,12 @@ def _serving_options(command: Callable[..., None]) -> Callable[..., None]:
     roles = click.Choice(["all", "node", "cluster"])
     for option in (
         _option("--log.level", "log_level", type=levels, default="info", show_default=True),
-        _option("--web.config.file", "web_config_file", metavar="FILE", help="Certificate and key of the server."),
+        _option(
+            "--web.config.file",
+            "web_config_file",
+            metavar="FILE",
+            help="TLS, passwords, headers and rate, as exporter-toolkit.",
+        ),
         _option(
             "--web.listen-address",
             "web_listen_address",
@@ -92,7 +104,14 @@ def _option(flag: str, name: str, **settings: Any) -> Callable[..., Any]:  # noq
 @_serving_options
 def serve(**options: Any) -> None:  # noqa: ANN401  # what the options above say
     """Serve the metrics of this machine, its lanes and its aliases; it needs no configuration to begin."""
-    _run(_serve(_prepare(options), options))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _end)
+    _configure_logs(options)
+    try:
+        live = _live(options)
+    except ConfigError as error:
+        _exit_with(error)
+    _run(_serve(live, options))
 
 
 @main.command()
@@ -100,7 +119,8 @@ def serve(**options: Any) -> None:  # noqa: ANN401  # what the options above say
 @_serving_options
 def demo(scenario: str, **options: Any) -> None:  # noqa: ANN401  # what the options above say
     """Play the reference node, simulated: no card, no cluster, no network; the rest is the real thing."""
-    _run(_demo(scenario, _prepare(options), options))
+    _configure_logs(options)
+    _run(_demo(scenario, _read_or_exit(options["config"]), options))
 
 
 @main.command()
@@ -217,11 +237,15 @@ def _differs(path: Path, text: str) -> bool:
     return not path.is_file() or path.read_text(encoding="utf-8") != text
 
 
-def _prepare(options: dict[str, Any]) -> "Config":
+def _end(_number: int, _frame: object) -> NoReturn:
+    """End well before the loop runs: the first process of a container ignores a signal that it has no handler for."""
+    raise SystemExit(0)
+
+
+def _configure_logs(options: dict[str, Any]) -> None:
     from exporter import logs  # noqa: PLC0415
 
     logs.configure(options["log_level"])
-    return _read_or_exit(options["config"])
 
 
 def _read_or_exit(path: str | None) -> "Config":
@@ -243,19 +267,57 @@ def _exit_with(error: ConfigError) -> NoReturn:
     raise SystemExit(_USAGE_ERROR)
 
 
-async def _serve(config: "Config", options: dict[str, Any]) -> None:
+async def _serve(live: "Live", options: dict[str, Any]) -> None:
     from exporter import wiring  # noqa: PLC0415
     from exporter.config import node_name  # noqa: PLC0415
     from exporter.snapshot import Snapshot  # noqa: PLC0415
 
+    config = live.config
+    followed = (live.reloader,) if options["config"] else ()
+    front = _front(options, _announce, followed)
+    if config.web.token_review:
+        listen = replace(front.listen, may_get=_reviews(config, options["role"]).may_get)
+        front = replace(front, listen=listen)
     async with contextlib.AsyncExitStack() as stack:
-        parts = await wiring.wire_sources(config, options["role"], stack)
-        if options["role"] != "node":
-            from probes.wiring import wire_probes  # noqa: PLC0415  # a node agent probes nothing
-
-            parts |= wire_probes(config)
+        stack.push_async_callback(live.close)
+        machine = await wiring.wire_machine(config, options["role"], stack)
         first = Snapshot(node=node_name(config), monitors=config.kubelet.monitors)
-        await wiring.run(parts, first, _identity(options), _listen(options), _announce)
+        await wiring.run(machine, first, front, live)
+
+
+def _reviews(config: "Config", role: str) -> "Reviews":
+    from exporter.sources.reviews import Reviews  # noqa: PLC0415
+
+    if role == "node":
+        _exit_with(ConfigError("$.web.token_review: expected role cluster or all, found node: it has no API server"))
+
+    def connect() -> "ApiServer":
+        from exporter.sources import apiserver  # noqa: PLC0415
+
+        return apiserver.connect(config.kubernetes.kubeconfig)
+
+    return Reviews(connect)
+
+
+def _live(options: dict[str, Any]) -> "Live":
+    """Return the configuration and what is made of the keys that may change while it runs."""
+    from exporter.live import LIVE_CLUSTER, LIVE_PROBES, Live, Part  # noqa: PLC0415
+
+    role = options["role"]
+    if role == "node":  # a node agent reads none of them
+        return Live(options["config"], {"none": Part(keys=LIVE_CLUSTER + LIVE_PROBES, make=_nothing)})
+    from exporter.wiring_cluster import wire_cluster  # noqa: PLC0415
+    from probes.wiring import wire_probes  # noqa: PLC0415  # a node agent probes nothing
+
+    cluster = Part(keys=(*LIVE_CLUSTER, "node_baseline"), make=lambda config, stack: wire_cluster(config, role, stack))
+    probes = Part(keys=LIVE_PROBES, make=lambda config, _: wire_probes(config))
+    return Live(options["config"], {"cluster": cluster, "probes": probes})
+
+
+def _nothing(_config: "Config", _stack: contextlib.AsyncExitStack) -> "Wiring":
+    from exporter.wired import Wiring  # noqa: PLC0415
+
+    return Wiring()
 
 
 async def _demo(scenario: str, config: "Config", options: dict[str, Any]) -> None:
@@ -268,9 +330,10 @@ async def _demo(scenario: str, config: "Config", options: dict[str, Any]) -> Non
         others = ", ".join(name for name in SCENARIOS if name != scenario)
         click.echo(_DEMO.format(url=url.replace("0.0.0.0", "127.0.0.1"), scenario=scenario, others=others, probe=probe))
 
+    front = _front(options, announce)
     async with demo_wiring(scenario, config, options["role"]) as (parts, probe):
         first = Snapshot(node=config.node or NODE, is_simulated=True)
-        await wiring.run(parts, first, _identity(options), _listen(options), announce)
+        await wiring.run(parts, first, front)
 
 
 def _run(work: Coroutine[Any, Any, None]) -> None:
@@ -283,19 +346,26 @@ def _run(work: Coroutine[Any, Any, None]) -> None:
         raise SystemExit(1) from error
 
 
-def _identity(options: dict[str, Any]) -> "Identity":
+def _front(options: dict[str, Any], announce: Callable[[str], None], followed: "tuple[Reloader, ...]" = ()) -> "Front":
+    from exporter.server import Listen  # noqa: PLC0415
+    from exporter.service import Front  # noqa: PLC0415
     from exporter.status import Identity  # noqa: PLC0415
 
-    return Identity(version=VERSION, role=options["role"])
-
-
-def _listen(options: dict[str, Any]) -> "Listen":
-    from exporter import web_config  # noqa: PLC0415
-    from exporter.server import Listen  # noqa: PLC0415
-
     host, port = options["web_listen_address"]
+    web = _web_file(options)
+    return Front(
+        identity=Identity(version=VERSION, role=options["role"]),
+        listen=Listen(host=host, port=port, door=lambda: web.door) if web else Listen(host=host, port=port),
+        announce=announce,
+        reloaders=(*followed, web.reloader) if web else followed,
+    )
+
+
+def _web_file(options: dict[str, Any]) -> "WebFile | None":
+    from exporter.web_door import WebFile  # noqa: PLC0415
+
     try:
-        return Listen(host=host, port=port, tls=web_config.read_tls(options["web_config_file"]))
+        return WebFile(options["web_config_file"]) if options["web_config_file"] else None
     except ConfigError as error:
         _exit_with(error)
 

@@ -31,6 +31,18 @@ def _histogram(name: str, text: str, edges: tuple[float, ...], *labels: str) -> 
 # --- the exporter itself -------------------------------------------------------------------------------------------
 
 BUILD_INFO = _info("build", "Version of this exporter, always 1.", "version", "role", "simulated")
+CONFIG_INFO = _info("config", "The configuration that holds, by the first digits of its file's SHA-256.", "hash")
+CONFIG_RELOAD_OK = _gauge(
+    "config_last_reload_successful",
+    "Whether the file was taken when it was last read: config, or web (TLS and passwords). 0: the one before it still "
+    "holds; the log says what is wrong with it.",
+    "file",
+)
+CONFIG_RELOADED_AT = _gauge(
+    "config_last_reload_success_timestamp_seconds",
+    "Unix time at which the file that holds was read. Older than your change: it was not taken, or not seen yet.",
+    "file",
+)
 SOURCE_UP = _gauge(
     "source_up",
     "Whether the last reading of this source worked. 0: its series are absent, not zero; see the log for the reason.",

@@ -23,6 +23,7 @@ from exporter.config_path import (
 )
 from exporter.config_processes import Processes
 from exporter.config_section import Section
+from exporter.config_web import Web
 from exporter.config_xid import KernelLog, Presence, Xid, refuse_twice_overridden
 from exporter.errors import ConfigError
 
@@ -97,6 +98,7 @@ class Config(Section, frozen=True):
     pools: Annotated[tuple[Pool, ...], Meta(min_length=1, description=Pool.__doc__)] = (
         Pool(name="gpu-llm", labels={"platform.example.com/gpu-llm": "true"}),
     )
+    web: Annotated[Web, Meta(description=Web.__doc__)] = Web()
     node_baseline: Annotated[NodeBaseline, Meta(description=NodeBaseline.__doc__)] = NodeBaseline()
     agents: Annotated[AgentsOf, Meta(description=AgentsOf.__doc__)] = AgentsOf()
     gateway: Annotated[Gateway | None, Meta(description=Gateway.__doc__)] = None
@@ -107,12 +109,12 @@ class Config(Section, frozen=True):
 
 def read_config(path: str | None) -> Config:
     """Return the configuration in the file at `path`, or the defaults where there is no path."""
-    return Config() if path is None else parse_config(_read_text(path), path)
+    return Config() if path is None else parse_config(read_text(path), path)
 
 
 def parse_config(text: str, where: str) -> Config:
     """Return the configuration that YAML `text` says; `where` names it in the message of a `ConfigError`."""
-    document = _load(text, where)
+    document = load_mapping(text, where)
     try:
         config = msgspec.convert(document, Config)
     except msgspec.ValidationError as error:
@@ -128,7 +130,8 @@ def node_name(config: Config) -> str:
     return config.node or os.environ.get("NODE_NAME", "") or socket.gethostname()
 
 
-def _read_text(path: str) -> str:
+def read_text(path: str) -> str:
+    """Return the text of the file at `path`, within its limit."""
     try:
         with open(path, "rb") as file:  # noqa: PTH123  # pathlib takes longer to load than the file to read
             raw = file.read(_LARGEST_FILE + 1)
@@ -157,7 +160,8 @@ class _Loader(yaml.SafeLoader):
         return mapping
 
 
-def _load(text: str, where: str) -> dict[str, object]:
+def load_mapping(text: str, where: str) -> dict[str, object]:
+    """Return the YAML mapping that `text` is; an empty one where it says nothing."""
     try:
         document = yaml.load(text, _Loader)  # noqa: S506  # a SafeLoader
     except yaml.YAMLError as error:

@@ -103,6 +103,11 @@ class Exposition:
         self._dropped: dict[str, int] = {}
         self._isolation = Isolation()
 
+    def exchange(self, collectors: Mapping[str, Collector], select: Select) -> None:
+        """Ask these collectors from now on; what was dropped so far stays counted."""
+        self._collectors = dict(collectors)
+        self._select = select
+
     def prepare(self, snapshot: Snapshot, now: float) -> Page:
         """Return the page of `snapshot`, after `select`, at Unix time `now`."""
         snapshot = self._isolation.call("select", partial(self._select, snapshot)) or snapshot

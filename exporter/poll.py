@@ -8,7 +8,7 @@ import dataclasses
 import logging
 import math
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar
 
@@ -67,6 +67,8 @@ class Poller:
         self.snapshot = first
         self.on_change: Callable[[], None] = lambda: None
         self._schedules = tuple(schedules)
+        self._group: asyncio.TaskGroup | None = None
+        self._tasks: dict[str, asyncio.Task[None]] = {}
         for schedule in self._schedules:
             every = schedule.interval_seconds
             first_state = SourceState(name=schedule.name, is_up=False, message=NOT_READ_YET, interval_seconds=every)
@@ -74,9 +76,36 @@ class Poller:
 
     async def run(self) -> None:
         """Read every source for ever, each at its own pace."""
-        async with asyncio.TaskGroup() as group:
+        async with asyncio.TaskGroup() as self._group:
             for schedule in self._schedules:
-                group.create_task(self._read_for_ever(schedule), name=f"poll-{schedule.name}")
+                self._begin(schedule)
+            await asyncio.Event().wait()
+
+    def exchange(self, schedules: Iterable[Schedule], warm: Snapshot) -> None:
+        """Read by these schedules from now on; what the new ones among them gave stands in `warm`.
+
+        The snapshot changes once and whole: nobody sees a part of before beside one of after.
+        """
+        after = tuple(schedules)
+        gone, come = set(self._schedules) - set(after), [one for one in after if one not in self._schedules]
+        errors = {name: state.errors for name, state in self.snapshot.sources.items()}
+        for schedule in gone:
+            if task := self._tasks.pop(schedule.name, None):
+                task.cancel()
+        stay = {schedule.name for schedule in after if schedule in self._schedules}
+        states = {name: state for name, state in self.snapshot.sources.items() if name in stay}
+        states |= {one.name: _plus_errors(warm.sources[one.name], errors.get(one.name, {})) for one in come}
+        changes: dict[str, Any] = {schedule.slot: None for schedule in gone}
+        changes |= {schedule.slot: getattr(warm, schedule.slot) for schedule in come}
+        self.snapshot = dataclasses.replace(self.snapshot, sources=states, **changes)
+        self._schedules = after
+        for schedule in come:
+            self._begin(schedule)
+
+    def _begin(self, schedule: Schedule) -> None:
+        if self._group is not None:
+            task = self._group.create_task(self._read_for_ever(schedule), name=f"poll-{schedule.name}")
+            self._tasks[schedule.name] = task
 
     async def read_once(self, schedule: Schedule) -> None:
         """Read one source and put what it says, or that it failed, into a new snapshot."""
@@ -133,6 +162,11 @@ class Poller:
         }
         self.snapshot = dataclasses.replace(self.snapshot, **changes)
         self.on_change()
+
+
+def _plus_errors(state: SourceState, before: Mapping[str, int]) -> SourceState:
+    counts = {kind: before.get(kind, 0) + state.errors.get(kind, 0) for kind in {*before, *state.errors}}
+    return dataclasses.replace(state, errors=counts)
 
 
 async def keep_running(name: str, work: Callable[[], Awaitable[None]], *, pause_seconds: float = 1.0) -> None:

@@ -1,6 +1,7 @@
 """What the cluster watcher may ask of the API server: one table for the chart's roles and for the tests of them.
 
-It lists and watches, and does nothing else: it reads no Secret and no ConfigMap, and changes nothing. Which versions
+It lists and watches, and does nothing else: it reads no Secret and no ConfigMap, and changes nothing. Where it is asked
+to (`web.token_review`), it also asks who shows a token and what that one may do, which stores nothing. Which versions
 of `resource.k8s.io` are served it may ask without a right of its own: every account may (`system:discovery`).
 """
 
@@ -39,6 +40,15 @@ RIGHTS: Final = (
         is_namespaced=False,
     ),
 )
+
+
+REVIEWS: Final = {"authentication.k8s.io": "tokenreviews", "authorization.k8s.io": "subjectaccessreviews"}
+"""What it must be able to create, by group, where `web.token_review` is on."""
+
+
+def review_rules() -> list[dict[str, Any]]:
+    """Return the rules of a cluster role that lets it ask who shows a token, and what that one may do."""
+    return [{"apiGroups": [group], "resources": [resource], "verbs": ["create"]} for group, resource in REVIEWS.items()]
 
 
 def rules(rights: Iterable[Right]) -> list[dict[str, Any]]:

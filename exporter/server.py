@@ -4,11 +4,12 @@ Every answer of our own is made from the prepared page: no request for it touche
 worker holds.
 """
 
-import ssl
+import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -20,6 +21,10 @@ from exporter.exposition import Page
 from exporter.poll import NOT_READ_YET
 from exporter.route import Handler, Request
 from exporter.status import Status
+from exporter.web_connections import Connections, bind
+from exporter.web_door import OPEN, Door
+from exporter.web_guard import Limits
+from exporter.web_keeper import Doorkeeper, MayGet
 
 _QUICK_STOP_SECONDS: Final = 1.0
 _SAFE_HEADERS: Final = {
@@ -36,13 +41,18 @@ class Listen:
 
     host: str
     port: int
-    tls: ssl.SSLContext | None = None
+    door: Callable[[], Door] = lambda: OPEN  # asked anew for each connection and each request
+    may_get: MayGet | None = None  # judges tokens; None: none is asked for
+    limits: Limits = field(default_factory=Limits)
 
 
 def application(
     current: Callable[[], Page], status: Callable[[float], Status], routes: Mapping[str, Handler] | None = None
 ) -> web.Application:
-    """Return the application whose answers come from `current()` and `status(now)`, but for the pages in `routes`."""
+    """Return the application whose answers come from `current()` and `status(now)`, but for the pages in `routes`.
+
+    Which pages those are is looked up anew each time: they change with the configuration.
+    """
 
     async def metrics(request: web.Request) -> web.Response:
         body, headers = current().answer(request.headers.get("Accept", ""), request.headers.get("Accept-Encoding", ""))
@@ -77,16 +87,19 @@ def application(
             web.get("/", index),
             web.get("/status.json", status_json),
             web.get("/status.js", script),
-            *(web.get(path, _page(handler), allow_head=False) for path, handler in (routes or {}).items()),
+            web.get("/{page}", _page(routes or {}), allow_head=False),
         ]
     )
     return app
 
 
-def _page(handler: Handler) -> Callable[[web.Request], Awaitable[web.Response]]:
-    """Return the page as the HTTP library wants to see it; `getone` gives the first of several values."""
+def _page(routes: Mapping[str, Handler]) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """Return the pages of others as the HTTP library wants to see them; `getone` gives the first of several values."""
 
     async def answer(request: web.Request) -> web.Response:
+        handler = routes.get(request.path)
+        if handler is None:
+            raise web.HTTPNotFound
         query = {name: request.query.getone(name) for name in request.query}
         headers = {name.lower(): request.headers.getone(name) for name in request.headers}
         reply = await handler(Request(query=query, headers=headers))
@@ -104,17 +117,33 @@ def unread_sources(page: Page) -> list[str]:
 @asynccontextmanager
 async def serving(app: web.Application, listen: Listen) -> AsyncIterator[str]:
     """Serve `app` while the context is open; gives the URL, with the port that the kernel chose where it was 0."""
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_QUICK_STOP_SECONDS, keepalive_timeout=75)
+    sockets = bind(listen.host, listen.port)
+    app.middlewares.append(Doorkeeper(listen.door, listen.limits, listen.may_get).middleware)
+    runner = web.AppRunner(
+        app, access_log=None, shutdown_timeout=_QUICK_STOP_SECONDS, keepalive_timeout=75, lingering_time=0
+    )
     await runner.setup()
+    connections = Connections(partial(_protocol_of, runner), listen.door, listen.limits)
+    accepting = [asyncio.create_task(connections.accept(one), name="accept") for one in sockets]
     try:
-        site = web.TCPSite(runner, listen.host or None, listen.port, ssl_context=listen.tls, backlog=128)
-        try:
-            await site.start()
-        except OSError as error:
-            where = f"{listen.host or '*'}:{listen.port}"
-            raise ListenError(f"expected to listen on {where}, found: {error.strerror or error}") from error
-        address = runner.addresses[0]
-        shown = f"[{address[0]}]" if ":" in address[0] else address[0]
-        yield f"{'https' if listen.tls else 'http'}://{shown}:{address[1]}"
+        address = sockets[0].getsockname()
+        host = f"[{address[0]}]" if listen.host and ":" in address[0] else (listen.host and address[0]) or "0.0.0.0"
+        yield f"{'https' if listen.door().tls else 'http'}://{host}:{address[1]}"
     finally:
+        await _end(accepting)
+        for one in sockets:
+            one.close()
+        await connections.close()
         await runner.cleanup()
+
+
+def _protocol_of(runner: web.AppRunner) -> asyncio.Protocol:
+    if runner.server is None:
+        raise ListenError("expected a server that runs, found one that has stopped")
+    return runner.server()
+
+
+async def _end(tasks: Iterable["asyncio.Task[None]"]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final, Protocol
 
 from exporter.exposition import Collector, Select, as_it_is
 from exporter.poll import Part, Schedule, Source
@@ -29,6 +29,14 @@ _INSTANT: Final = 1.0  # seconds between two looks at a source that only reads i
 _DEADLINE: Final = 5.0
 
 
+class Memory(Protocol):
+    """What holds counters, and can go on where one before it, of an older configuration, stood."""
+
+    def adopt(self, before: Any) -> None:  # noqa: ANN401  # one of its own kind
+        """Take over what `before` counted, of what the configuration still has."""
+        ...
+
+
 Follower = Callable[[Callable[[], Snapshot]], None]
 """What must know what other sources said: it is told, before anything runs, where the present snapshot stands."""
 
@@ -43,6 +51,7 @@ class Wiring:
     followers: tuple[Follower, ...] = ()
     select: Select = as_it_is
     routes: Mapping[str, Handler] = field(default_factory=dict)
+    memories: Mapping[str, Memory] = field(default_factory=dict)
 
     def __or__(self, other: "Wiring") -> "Wiring":
         """Return both."""
@@ -53,6 +62,7 @@ class Wiring:
             followers=self.followers + other.followers,
             select=self.select if other.select is as_it_is else other.select,
             routes={**self.routes, **other.routes},
+            memories={**self.memories, **other.memories},
         )
 
 

@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -25,10 +25,11 @@ from exporter.config import Config, Role
 from exporter.exposition import Collector, Exposition
 from exporter.facts import attribution, xid
 from exporter.facts.chosen import choose
+from exporter.live import Live
 from exporter.metric import Family
 from exporter.poll import Poller
-from exporter.server import Listen
-from exporter.service import PageKeeper, Service
+from exporter.reload import ask_all, collector_of
+from exporter.service import Front, PageKeeper, Service
 from exporter.snapshot import Allocations, Gpus, KernelLog, PciBus, Processes, Snapshot
 from exporter.status import Identity
 from exporter.wired import Wiring, schedule
@@ -45,12 +46,14 @@ _KUBELET_RETRY: Final = 4.0  # ownership is back within 5 s after a kubelet that
 
 async def wire_sources(config: Config, role: Role, stack: contextlib.AsyncExitStack) -> Wiring:
     """Return the real sources of a role, started; `stack` stops them."""
+    wiring = await wire_machine(config, role, stack)
+    return wiring if role == "node" else wiring | wire_cluster(config, role, stack)
+
+
+async def wire_machine(config: Config, role: Role, stack: contextlib.AsyncExitStack) -> Wiring:
+    """Return those of them that are bound to this machine, and stay until a restart."""
     wiring = Wiring(collectors={"sources": sources.collect})
-    if role != "cluster":
-        wiring |= await _wire_node(config, stack)
-    if role != "node":
-        wiring |= wire_cluster(config, role, stack)
-    return wiring
+    return wiring if role == "cluster" else wiring | await _wire_node(config, stack)
 
 
 def wire_simulated(config: Config, role: Role, hand: "Stagehand") -> Wiring:
@@ -93,27 +96,28 @@ def _wire_simulated_cluster(config: Config, hand: "Stagehand") -> Wiring:
     )
 
 
-async def run(
-    wiring: Wiring, first: Snapshot, identity: Identity, listen: Listen, announce: Callable[[str], None]
-) -> None:
-    """Serve until SIGTERM or SIGINT; `announce` gets the URL."""
+async def run(wiring: Wiring, first: Snapshot, front: Front, live: Live | None = None) -> None:
+    """Serve until SIGTERM or SIGINT; SIGHUP reads the files that are followed again."""
+    wiring |= _wire_itself(front, is_simulated=first.is_simulated)
+    wiring = live.start(wiring) if live else wiring
     poller = Poller(first, wiring.schedules)
     for follow in wiring.followers:
         follow(lambda: poller.snapshot)
-    itself = {"build": _build_info(identity, is_simulated=first.is_simulated)}
-    keeper = PageKeeper(poller, Exposition({**itself, **wiring.collectors}, wiring.select))
     service = Service(
-        keeper=keeper,
+        keeper=PageKeeper(poller, Exposition(wiring.collectors, wiring.select)),
         poller=poller,
-        identity=identity,
-        listen=listen,
+        identity=front.identity,
+        listen=front.listen,
         background=wiring.background,
-        routes=wiring.routes,
+        routes=dict(wiring.routes),
     )
+    if live:
+        live.exchange_by(service.exchange)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await service.run(stop, announce)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, ask_all, front.reloaders)
+    await service.run(stop, front.announce)
 
 
 async def _wire_node(config: Config, stack: contextlib.AsyncExitStack) -> Wiring:
@@ -216,6 +220,16 @@ def _wire_exporters(config: Config) -> Wiring:
         xpum = schedule("xpum", Xpum(config.xpum.url), Gpus, every=config.xpum.interval_seconds)
         wiring |= Wiring(schedules=(xpum,), collectors={"devices": devices.collect})
     return wiring
+
+
+def _wire_itself(front: Front, *, is_simulated: bool) -> Wiring:
+    return Wiring(
+        collectors={
+            "build": _build_info(front.identity, is_simulated=is_simulated),
+            "reload": collector_of(front.reloaders),
+        },
+        background={f"reload {one.name}": one.follow for one in front.reloaders},
+    )
 
 
 def _build_info(identity: Identity, *, is_simulated: bool) -> Collector:

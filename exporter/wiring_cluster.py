@@ -25,12 +25,11 @@ def wire_cluster(config: Config, role: Role, stack: contextlib.AsyncExitStack) -
 
 def wire_lanes(config: Config) -> Wiring:
     """Wire what is concluded of the lanes: how they are, how they started, and what happened to them."""
+    lanes = LaneCollector(config.pools, config.kubernetes.annotations)
+    starts, events = StartCollector(config.pools), LaneEventCollector(config.pools)
     return Wiring(
-        collectors={
-            "lanes": LaneCollector(config.pools, config.kubernetes.annotations).collect,
-            "starts": StartCollector(config.pools).collect,
-            "lane_events": LaneEventCollector(config.pools).collect,
-        }
+        collectors={"lanes": lanes.collect, "starts": starts.collect, "lane_events": events.collect},
+        memories={"lanes": lanes, "starts": starts, "lane_events": events},
     )
 
 
@@ -62,11 +61,10 @@ def _wire_kubernetes(config: Config, stack: contextlib.AsyncExitStack) -> Wiring
 
 def wire_fleet(config: Config) -> Wiring:
     """Wire what is concluded of the nodes with GPUs."""
+    nodes, headroom = NodeCollector(config.node_baseline, config.pools, config.agents), HeadroomCollector(config.pools)
     return Wiring(
-        collectors={
-            "nodes": NodeCollector(config.node_baseline, config.pools, config.agents).collect,
-            "headroom": HeadroomCollector(config.pools).collect,
-        }
+        collectors={"nodes": nodes.collect, "headroom": headroom.collect},
+        memories={"nodes": nodes, "headroom": headroom},
     )
 
 

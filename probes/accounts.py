@@ -21,6 +21,15 @@ Temperature = Literal["warm", "cold"]
 Clock = Literal["first_chunk", "first_token", "first_output", "inter_token", "total", "queue"]
 CLOCKS: Final[tuple[Clock, ...]] = get_args(Clock)
 TOKEN_KINDS: Final = ("prompt", "completion", "cached")
+_OF_THE_LANE: Final = (
+    "last",
+    "last_outcome",
+    "last_answered",
+    "is_cold",
+    "last_direct",
+    "last_direct_outcome",
+    "direct_before",
+)
 _OF_WHOLE_ANSWERS: Final[tuple[Clock, ...]] = ("first_chunk", "total")
 _OF_STREAMS: Final[tuple[Clock, ...]] = ("first_chunk", "first_token", "first_output", "inter_token", "total")
 
@@ -69,6 +78,27 @@ def open_account(alias: Alias) -> Account:
     # cold and queue begin when they are first seen: most lanes never tell a queue, and each clock costs twenty series
     clocks = _OF_STREAMS if alias.kind in STREAMED else _OF_WHOLE_ANSWERS
     return Account(events=none, bad_events=none, durations={(clock, "warm"): histogram.nothing() for clock in clocks})
+
+
+def carry(account: Account, before: Alias, after: Alias) -> Account:
+    """Return what an alias has counted when its configuration changes: another kind of question begins anew.
+
+    What was seen of another lane says nothing of this one; times are counted anew where their buckets change.
+    """
+    if before.kind != after.kind:
+        return open_account(after)
+    new = open_account(after)
+    account = dataclasses.replace(
+        account,
+        events={slo: account.events.get(slo, 0) for slo in new.events},
+        bad_events={slo: account.bad_events.get(slo, 0) for slo in new.bad_events},
+    )
+    if histogram_of(before).edges != histogram_of(after).edges:
+        account = dataclasses.replace(account, durations=new.durations)
+    if before.lane == after.lane:
+        return account
+    fresh = {name: getattr(new, name) for name in _OF_THE_LANE}
+    return dataclasses.replace(account, **fresh)
 
 
 def histogram_of(alias: Alias) -> Metric:

@@ -27,6 +27,14 @@ class Ledger:
         self._asked_lanes = {pair: LaneAccount() for pair in _pairs(config)}
         self._served = {lane.name: Served() for lane in config.lanes}
 
+    def adopt(self, before: "Ledger") -> None:
+        """Count on where the ledger before stood, for every alias and lane that is still there."""
+        for name, alias in self._aliases.items():
+            if name in before._accounts:  # noqa: SLF001  # its own kind
+                self._accounts[name] = accounts.carry(before._accounts[name], before._aliases[name], alias)  # noqa: SLF001  # its own kind
+        self._asked_lanes |= {pair: one for pair, one in before._asked_lanes.items() if pair in self._asked_lanes}  # noqa: SLF001  # its own kind
+        self._served |= {lane: one for lane, one in before._served.items() if lane in self._served}  # noqa: SLF001  # its own kind
+
     def record(self, alias: Alias, attempt: Attempt, outcome: Outcome, *, is_cold: bool = False) -> None:
         """Enter an attempt through the gateway whose time had come."""
         account = self._accounts[alias.name]

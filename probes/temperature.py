@@ -17,6 +17,10 @@ class Temperatures:
         self._now = now
         self._seen_at: dict[str, float] = {}
 
+    def adopt(self, before: "Temperatures") -> None:
+        """Know what the one before had seen."""
+        self._seen_at = dict(before._seen_at)  # noqa: SLF001  # its own kind
+
     def note(self, backend: Backend) -> None:
         """Note what a look showed."""
         if backend.state in _NOT_STARTED:

@@ -61,6 +61,11 @@ class Turns:
         self._quiet_until: dict[str, float] = {}
         self._is_lane_next: defaultdict[str, bool] = defaultdict(bool)
 
+    def adopt(self, before: "Turns") -> None:
+        """Leave a gateway alone that asked for it, and know which lanes had just started."""
+        self.temperatures.adopt(before.temperatures)
+        self._quiet_until = dict(before._quiet_until)  # noqa: SLF001  # its own kind
+
     def follow(self, snapshot: Callable[[], Snapshot]) -> None:
         """Take the present snapshot from there."""
         self.snapshot = snapshot

@@ -47,6 +47,10 @@ class Verdicts:
         self._steady: dict[str, Steady] = {}
         self._told: dict[str, _Told] = {}
 
+    def adopt(self, before: "Verdicts") -> None:
+        """Know how much of each part was in use while first tokens came in time."""
+        self._steady = {name: steady for name, steady in before._steady.items() if name in self._aliases}  # noqa: SLF001  # its own kind
+
     def families(self, snapshot: Snapshot, now: float) -> Iterator[Family]:
         """Yield every family about verdicts."""
         self._told = {name: self._judge(name, snapshot, now) for name in self._aliases}

@@ -45,6 +45,7 @@ def wire_probes(config: Config, *, probe: Prober | None = None) -> Wiring:
         collectors={"probes": ledger.families, "verdicts": verdicts.families},
         background={"probes": ProbeSchedule(config, turns).run},
         followers=(turns.follow,),
+        memories={"ledger": ledger, "turns": turns, "verdicts": verdicts},
         routes={EXPLAIN_PATH: verdicts.explain} | ({PATH: page.answer} if config.probes.on_demand else {}),
     )
 

@@ -123,7 +123,52 @@ def test_a_certificate_that_is_not_there_stops_the_start(tmp_path: Path) -> None
     path.write_text("tls_server_config: {cert_file: none.crt, key_file: none.key}\n", encoding="utf-8")
     done = _run("serve", "--web.config.file", str(path))
     assert done.returncode == 2
-    assert f"lanewatch: {path}: expected a certificate and its key, found: No such file or directory" in done.stderr
+    assert (
+        f"lanewatch: {path}: $.tls_server_config: expected a readable file {tmp_path}/none.crt, found: No such"
+        in done.stderr
+    )
+
+
+@pytest.mark.parametrize("role", ["cluster", "all"])
+def test_a_changed_configuration_is_taken_while_it_runs_and_a_bad_one_is_not(tmp_path: Path, role: str) -> None:
+    """By itself within seconds, or at SIGHUP; a file that is half written leaves the one before."""
+    path = tmp_path / "lanewatch.yaml"
+    rest = "kubernetes: {enabled: false}\nagents: {enabled: false}\nnvml: {enabled: false}\nkubelet: {enabled: false}\n"
+    pools = "pools: [{name: %s, labels: {a: b}}]\n"
+    path.write_text(rest + pools % "first")
+    with _running("serve", "--role", role, "--config", str(path)) as (process, url):
+        before = _eventually(url, r'^lanewatch_pool_switch_deadline_seconds\{pool="first"')
+        path.write_text(rest + pools % "second")
+        after = _eventually(url, r'^lanewatch_pool_switch_deadline_seconds\{pool="second"')
+        assert _hash_on(before) != _hash_on(after)
+        path.write_text(rest + pools[:9])
+        process.send_signal(signal.SIGHUP)
+        assert 'pool="second"' in _eventually(url, r'^lanewatch_config_last_reload_successful\{file="config"\} 0')
+
+
+def _hash_on(page: str) -> str:
+    found = re.search(r'^lanewatch_config_info\{hash="([0-9a-f]{12})"\} 1', page, re.MULTILINE)
+    assert found
+    return found[1]
+
+
+def test_it_needs_nothing_to_write_to(tmp_path: Path) -> None:
+    """No file takes a byte, there is no home and no place for temporary files: it serves all the same."""
+    nowhere = dict.fromkeys(("HOME", "TMPDIR", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR"), "/nonexistent")
+    line = ["prlimit", "--fsize=0:0", *_COMMAND, "serve", "--role", "all", "--web.listen-address", "127.0.0.1:0"]
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(_ROOT), "PYTHONDONTWRITEBYTECODE": "1", **nowhere}
+    with subprocess.Popen(
+        line, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stderr is not None
+            said = next(line for line in process.stderr if "serving http" in line)
+            _eventually(json.loads(said)["message"].removeprefix("serving "), r'^lanewatch_source_up\{source="pci"\} 1')
+        finally:
+            process.terminate()
+            process.communicate()
+    assert process.returncode == 0
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_it_serves_without_any_configuration_and_says_what_is_off() -> None:

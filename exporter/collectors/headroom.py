@@ -29,6 +29,10 @@ class HeadroomCollector:
         self._added: tuple[object, ...] = ()  # what the families were made of
         self._families: tuple[Family, ...] = ()
 
+    def adopt(self, before: "HeadroomCollector") -> None:
+        """Remember what the nodes could give."""
+        self._sizes = before._sizes  # noqa: SLF001  # its own kind
+
     def collect(self, snapshot: Snapshot, _now: float) -> Iterator[Family]:
         """Yield every family; none while the API server does not tell of the nodes."""
         seen = (snapshot.nodes, snapshot.workloads, snapshot.dra, with_cards(snapshot))

@@ -29,6 +29,12 @@ class LaneEventCollector:
         self._seen: object = None
         self._families: tuple[Family, ...] = ()
 
+    def adopt(self, before: "LaneEventCollector") -> None:
+        """Count on where the one before stood."""
+        self._roster.adopt(before._roster)  # noqa: SLF001  # its own kind
+        self._began_at, self._absences = before._began_at, before._absences  # noqa: SLF001  # its own kind
+        self._pods, self._counts = before._pods, before._counts  # noqa: SLF001  # its own kind
+
     def collect(self, snapshot: Snapshot, now: float) -> Iterator[Family]:
         """Yield the counters; they stand still while the API server is out of sight."""
         if snapshot.workloads is not None and snapshot.workloads is not self._seen:

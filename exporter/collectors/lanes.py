@@ -49,6 +49,11 @@ class LaneCollector:
         self._pool_families: tuple[Family, ...] = ()
         self.verdicts: dict[str, PoolVerdict] = {}
 
+    def adopt(self, before: "LaneCollector") -> None:
+        """Know since when each pool has been in its state, of those that are still there."""
+        names = {pool.name for pool in self._pools}
+        self.verdicts = {name: verdict for name, verdict in before.verdicts.items() if name in names}
+
     def collect(self, snapshot: Snapshot, now: float) -> Iterator[Family]:
         """Yield the families of every pool and its lanes."""
         if self._look(snapshot) or not self._rests(now):

@@ -54,6 +54,10 @@ class NodeCollector:
         self._known: dict[str, tuple[GpuNode, tuple[Agreement, ...]]] = {}
         self._families: tuple[Family, ...] = ()
 
+    def adopt(self, before: "NodeCollector") -> None:
+        """Remember which nodes have served, and what they offered."""
+        self._served, self._offers = before._served, before._offers  # noqa: SLF001  # its own kind
+
     def collect(self, snapshot: Snapshot, now: float) -> Iterator[Family]:
         """Yield every family; what the API server does not tell is absent."""
         self._follow_servers(snapshot.workloads)

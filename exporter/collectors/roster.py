@@ -30,6 +30,12 @@ class Roster:
         self._rows: dict[tuple[str, LaneKey], None] = {}
         self.present: frozenset[LaneKey] = frozenset()
 
+    def adopt(self, before: "Roster") -> None:
+        """Remember the lanes of the pools that are still there."""
+        names = {pool.name for pool in self._pools}
+        self._rows = {row: None for row in before._rows if row[0] in names}  # noqa: SLF001  # its own kind
+        self.present = before.present
+
     @property
     def known(self) -> frozenset[LaneKey]:
         """Every lane that is there, or is remembered."""

@@ -46,6 +46,12 @@ class StartCollector:
         self._seen: tuple[object, ...] = ()
         self._families: tuple[Family, ...] = ()
 
+    def adopt(self, before: "StartCollector") -> None:
+        """Count on where the one before stood."""
+        self._roster.adopt(before._roster)  # noqa: SLF001  # its own kind
+        self._began_at, self._absences = before._began_at, before._absences  # noqa: SLF001  # its own kind
+        self._pods, self._counts, self._latest = before._pods, before._counts, before._latest  # noqa: SLF001  # its own kind
+
     def collect(self, snapshot: Snapshot, now: float) -> Iterator[Family]:
         """Yield both families; what was counted stays while the API server is out of sight."""
         seen = (snapshot.workloads, snapshot.events, snapshot.answers)

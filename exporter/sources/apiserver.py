@@ -113,6 +113,21 @@ class ApiServer:
             )
         return ApiAnswer(response)
 
+    def post(self, path: str, body: bytes, *, silence_seconds: float) -> ApiAnswer:
+        """Hand `body` in at `path`; connected and answered within so long each."""
+        with _translated():
+            response = self._pool.request(
+                "POST",
+                f"{self._host}{path}",
+                body=body,
+                headers={"Content-Type": "application/json", "User-Agent": "lanewatch", **self._authorization()},
+                timeout=urllib3.Timeout(connect=silence_seconds, read=silence_seconds),
+                preload_content=False,
+                redirect=False,
+                retries=False,
+            )
+        return ApiAnswer(response)
+
     def close(self) -> None:
         """Close every connection."""
         self._pool.clear()

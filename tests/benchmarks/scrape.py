@@ -84,7 +84,7 @@ def _running(command: list[str], environment: dict[str, str]) -> Iterator[subpro
             process.communicate()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return int(one.getsockname()[1])
@@ -116,7 +116,7 @@ class Stage:
 
     def lanewatch(self) -> Subject:
         """Start our node role beside a kubelet that gave each card to a pod."""
-        port = _free_port()
+        port = free_port()
         socket_path = self._directory / "kubelet.sock"
         pods = [pod(f"lane-{index}", str(scenario.h100(index)["uuid"])) for index in range(_CARDS)]
         portal = self._stack.enter_context(start_blocking_portal())
@@ -130,7 +130,7 @@ class Stage:
 
     def nvitop(self) -> Subject:
         """Start nvitop-exporter, with its own defaults."""
-        port = _free_port()
+        port = free_port()
         binary = subprocess.run(
             [sys.executable, "tests/tools/build.py", "--print-bin"],
             cwd=_ROOT,

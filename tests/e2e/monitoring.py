@@ -120,6 +120,14 @@ def prometheus_with(content: dict[str, Any], directory: Path) -> Iterator[Promet
 
 
 @contextmanager
+def prometheus_scraping(scrapes: Sequence[dict[str, Any]], directory: Path) -> Iterator[Prometheus]:
+    """Run a server with these scrape configurations and no rules while the context is open."""
+    content = _prometheus_config("", [], "")
+    with prometheus_with({**content, "alerting": {}, "scrape_configs": list(scrapes)}, directory) as server:
+        yield server
+
+
+@contextmanager
 def alertmanager(receiver_url: str, directory: Path) -> Iterator[str]:
     """Run a server that tells one webhook everything at once while the context is open; gives its URL."""
     with routing(_alertmanager_config(receiver_url), directory) as url:

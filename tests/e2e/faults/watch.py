@@ -150,6 +150,6 @@ async def _make(path: Path, handed: Handed) -> Watch:
             identity=Identity(version="0", role="all"),
             listen=Listen(host=LOOPBACK, port=0),
             background=wiring.background,
-            routes=wiring.routes,
+            routes=dict(wiring.routes),
         )
     )

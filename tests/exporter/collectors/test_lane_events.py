@@ -192,3 +192,15 @@ def test_what_a_pod_of_the_api_server_shows(name: str, expected: set[str]) -> No
     """The same out of the API server's own words."""
     (pod,) = [read_pod(one) for one in k8s_fixtures.raw(name, "Pod")]
     assert set(look(Seen(), pod)[1]) == expected
+
+
+def test_a_collector_of_a_changed_configuration_counts_on() -> None:
+    """An event is counted once, by whichever of the two was there; the lanes of a pool that went are gone."""
+    before = LaneEventCollector([_POOL])
+    _counts_after([_snapshot(_READY), _snapshot(_ended(_READY, _OOM))], before)
+    after = LaneEventCollector([Pool(name="other", labels={"x": "y"}), _POOL])
+    after.adopt(before)
+    assert _counts_after([_snapshot(_ended(_READY, _OOM))], after)["oom_killed"] == 1
+    gone = LaneEventCollector([Pool(name="other", labels={"x": "y"})])
+    gone.adopt(after)
+    assert _counts_after([_snapshot(_READY)], gone) == {}
