@@ -60,7 +60,7 @@ bench: venv tools ## measure a scrape against a peer and a floor, and probe as a
 
 lock: ## write the requirements files anew out of pyproject.toml (needs uv)
 	uv pip compile pyproject.toml $(LOCK) -o requirements.txt
-	uv pip compile pyproject.toml --extra dashboards --group dev -c requirements.txt $(LOCK) -o requirements-dev.txt
+	uv pip compile pyproject.toml --extra dashboards --extra pictures --group dev -c requirements.txt $(LOCK) -o requirements-dev.txt
 	uv pip compile --group build -c requirements-dev.txt $(LOCK) -o requirements-build.txt
 	uv pip compile --group supply $(LOCK) -o requirements-supply.txt
 LOCK := --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header --universal --python-version 3.11

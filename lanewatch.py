@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
+from alerts.check_command import check_command
 from alerts.rules_command import rules
+from dashboards.snapshot.command import snapshot_command
 from exporter.errors import ConfigError, ListenError
 from exporter.sources.simulated_scenarios import SCENARIOS
 from exporter.version import VERSION
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
 _USAGE_ERROR: Final = 2
 _ADDRESS: Final = "0.0.0.0:19840"
 _EXPORTER: Final = "http://127.0.0.1:19840"
-_PROMETHEUS_TOKEN: Final = "LANEWATCH_PROMETHEUS_TOKEN"  # noqa: S105  # the name of a variable, no token
 _DEMO: Final = """\
 Lanewatch demo, scenario {scenario}. Everything below is simulated: no card, no cluster, no model.
 
@@ -52,7 +53,16 @@ def main() -> None:
     """Tell which layer failed: card, driver, allocation, lane, server, gateway or alias."""
 
 
+def _read_secret(file: str, variable: str) -> Callable[[], str]:
+    """Return what reveals a secret of a file, else of a variable; it is empty where neither is set."""
+    from probes import secret  # noqa: PLC0415
+
+    return secret.read_secret(file, variable).reveal
+
+
+rules.add_command(check_command(_read_secret))
 main.add_command(rules)
+main.add_command(snapshot_command(_read_secret))
 
 
 def _split_address(_context: click.Context, _option: click.Parameter, value: str) -> tuple[str, int]:
@@ -170,35 +180,6 @@ def reference() -> None:
     click.echo(config_reference.reference(), nl=False)
 
 
-@rules.command("check")
-@click.option("--prometheus", "url", required=True, metavar="URL", help="A Prometheus, or what answers as one.")
-@click.option("--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
-@click.option(
-    "--token-file", default="", metavar="FILE", help=f"File with a bearer token; else ${_PROMETHEUS_TOKEN}, if set."
-)
-def check_rules(url: str, output: str, token_file: str) -> None:
-    """Say which rule selects nothing on a live server, and why; exit 0 pass, 10 warn, 20 an alert is blind."""
-    import asyncio  # noqa: PLC0415
-    import json  # noqa: PLC0415
-
-    from alerts import live_check  # noqa: PLC0415
-    from alerts.live_prometheus import LiveError  # noqa: PLC0415
-    from exporter.config_path import Gateway  # noqa: PLC0415
-    from probes.secret import read_key  # noqa: PLC0415
-
-    try:
-        token = read_key(Gateway(url=url, key_file=token_file, key_variable=_PROMETHEUS_TOKEN))
-        checked = asyncio.run(live_check.check_at(url, token.reveal))
-    except ConfigError as error:
-        _exit_with(error)
-    except LiveError as error:
-        click.echo(f"lanewatch: {url}: {error}", err=True)
-        raise SystemExit(20) from error
-    is_json = output == "json"
-    click.echo(json.dumps(live_check.as_data(checked), indent=2) if is_json else live_check.as_text(checked))
-    raise SystemExit(live_check.EXIT_CODES[live_check.verdict(checked)])
-
-
 @main.command()
 @click.option("--check", "is_check", is_flag=True, help="Write nothing; exit 1 and name the files that differ.")
 @click.option("--out", default=".", show_default=True, metavar="DIRECTORY", help="Root of the checkout.")
@@ -253,13 +234,18 @@ def _read_or_exit(path: str | None) -> "Config":
 
     try:
         config = read_config(path)
-        if config.aliases:
-            from alerts.objectives import refuse_silent_objectives  # noqa: PLC0415
-
-            refuse_silent_objectives(config, path or "")
+        _refuse(config, path or "")
     except ConfigError as error:
         _exit_with(error)
     return config
+
+
+def _refuse(config: "Config", where: str) -> None:
+    """Refuse what would silence an alert; without an alias there is none to silence, and the rules are not loaded."""
+    if config.aliases:
+        from alerts.objectives import refuse_silent_objectives  # noqa: PLC0415
+
+        refuse_silent_objectives(config, where)
 
 
 def _exit_with(error: ConfigError) -> NoReturn:
@@ -311,7 +297,7 @@ def _live(options: dict[str, Any]) -> "Live":
 
     cluster = Part(keys=(*LIVE_CLUSTER, "node_baseline"), make=lambda config, stack: wire_cluster(config, role, stack))
     probes = Part(keys=LIVE_PROBES, make=lambda config, _: wire_probes(config))
-    return Live(options["config"], {"cluster": cluster, "probes": probes})
+    return Live(options["config"], {"cluster": cluster, "probes": probes}, _refuse)
 
 
 def _nothing(_config: "Config", _stack: contextlib.AsyncExitStack) -> "Wiring":

@@ -84,9 +84,9 @@ class Checked:
                 yield selector, _WORDS[why].format(source=selector.source or "what it is recorded from")
 
 
-async def check_at(url: str, token: Callable[[], str]) -> tuple[Checked, ...]:
+async def check_at(url: str, authorize: Callable[[], str]) -> tuple[Checked, ...]:
     """Return what the Prometheus at `url` says of every rule of the pack."""
-    server = LivePrometheus(url, token)
+    server = LivePrometheus(url, authorize)
     try:
         return await check(server, GROUPS)
     finally:

@@ -12,6 +12,7 @@ Unit = Literal["short", "none", "bytes", "Bps", "celsius", "hertz", "percentunit
 Colour = Literal["blue", "green", "orange", "purple", "red", "yellow", "gray"]
 
 PAGE_WIDTH: Final = 24
+NOW_ONLY: Final[frozenset[Kind]] = frozenset({"table", "stat", "gauge", "bargauge"})  # they show one moment
 
 
 @dataclass(frozen=True, slots=True)

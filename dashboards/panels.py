@@ -12,7 +12,21 @@ from typing import Any, Final
 from grafanalib import core
 from grafanalib._gen import DashboardEncoder
 
-from dashboards.board import Annotation, Board, Column, Kind, Link, Look, Panel, Place, Row, Variable, Word, arrange
+from dashboards.board import (
+    NOW_ONLY,
+    Annotation,
+    Board,
+    Column,
+    Kind,
+    Link,
+    Look,
+    Panel,
+    Place,
+    Row,
+    Variable,
+    Word,
+    arrange,
+)
 from dashboards.modernise import DATASOURCE, Json, modernise
 from dashboards.series import CHOICES
 
@@ -92,7 +106,7 @@ def _target(panel: Panel, number: int) -> Any:  # noqa: ANN401
         legendFormat=query.legend,
         refId=ascii_uppercase[number],
         format=_FORMATS.get(panel.kind, "time_series"),
-        instant=panel.kind in _NOW_ONLY,
+        instant=panel.kind in NOW_ONLY,
     )
 
 
@@ -230,7 +244,6 @@ def _text(panel: Panel, shared: Mapping[str, object]) -> Any:  # noqa: ANN401
     return core.Text(**shared, content=panel.text, mode="markdown")
 
 
-_NOW_ONLY: Final[frozenset[Kind]] = frozenset({"table", "stat", "gauge", "bargauge"})
 _FORMATS: Final[Mapping[Kind, str]] = {"table": "table", "heatmap": "heatmap"}
 _BUILDERS: Final[Mapping[Kind, Callable[[Panel, Mapping[str, object]], Any]]] = {
     "timeseries": _timeseries,

@@ -3,19 +3,11 @@
 import json
 from typing import Final
 
-from dashboards import alias, exporter, fleet, gpu_node, gpu_overview, inference
 from dashboards.board import Board
+from dashboards.boards import BOARDS
 from dashboards.panels import to_json
 
 FOLDER: Final = "chart/files/dashboards"
-BOARDS: Final[tuple[Board, ...]] = (
-    alias.BOARD,
-    exporter.BOARD,
-    fleet.BOARD,
-    gpu_node.BOARD,
-    gpu_overview.BOARD,
-    inference.BOARD,
-)
 
 
 def render() -> dict[str, str]:

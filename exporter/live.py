@@ -24,6 +24,8 @@ LIVE_CLUSTER: Final = ("pools", "agents")
 LIVE_PROBES: Final = ("gateway", "aliases", "lanes", "probes")
 Exchange = Callable[[Wiring, Wiring], Awaitable[None]]
 Make = Callable[[Config, contextlib.AsyncExitStack], Wiring]
+Refuse = Callable[[Config, str], None]
+"""Raises `ConfigError` for a configuration that is valid and may not hold; it is told the file's path."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,9 +45,12 @@ class _Made:
 class Live:
     """The parts that can be exchanged; `path` names the file, or there is none and they stay."""
 
-    def __init__(self, path: str | None, parts: Mapping[str, Part]) -> None:
+    def __init__(
+        self, path: str | None, parts: Mapping[str, Part], refuse: Refuse = lambda _config, _path: None
+    ) -> None:
         self._path = path
         self._parts = parts
+        self._refuse = refuse
         self._made: dict[str, _Made] = {}
         self._static = Wiring()
         self._exchange: Exchange | None = None
@@ -70,7 +75,9 @@ class Live:
         """Return what the file says, and the digest of the text that says it."""
         path = self._path or ""
         text = read_text(path)
-        return parse_config(text, path), hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
+        config = parse_config(text, path)
+        self._refuse(config, path)
+        return config, hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
 
     async def _load(self) -> None:
         config, digest = self._read()

@@ -62,9 +62,14 @@ def _cut_beginning(text: str, secret: str) -> str:
 
 def read_key(of: Gateway | Lane) -> Secret:
     """Return the key that the gateway or the lane asks for; none where neither its file nor its variable is set."""
-    if of.key_file:
-        return _checked(_read_file(of.key_file), of.key_file)
-    return _checked(os.environ.get(of.key_variable, ""), f"${of.key_variable}")
+    return read_secret(of.key_file, of.key_variable)
+
+
+def read_secret(file: str, variable: str) -> Secret:
+    """Return what the file holds, else the variable; none where neither is set."""
+    if file:
+        return _checked(_read_file(file), file)
+    return _checked(os.environ.get(variable, ""), f"${variable}")
 
 
 def _read_file(path: str) -> str:

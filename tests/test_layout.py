@@ -15,6 +15,7 @@ _ONE_FILE = {
     "kubernetes": {"exporter/sources/apiserver.py"},
     "grafanalib": {"dashboards/panels.py"},
     "h11": {"probes/wire.py"},
+    "matplotlib": {"dashboards/snapshot/sheet.py"},
     "httpx": {"alerts/live_prometheus.py", "probes/explain.py"},
     # two ways, two files: what we say to others, and what others say to us
     "prometheus_client": {"exporter/exposition.py", "exporter/sources/exposition_text.py"},

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from alerts.objectives import refuse_silent_objectives
 from exporter import catalogue as c
 from exporter.config import Config, parse_config
 from exporter.errors import ConfigError
@@ -169,3 +170,19 @@ def test_a_reload_is_told_as_series(
     is_later = after.value(c.CONFIG_RELOADED_AT) > before.value(c.CONFIG_RELOADED_AT)
     assert (is_other, is_later) == (bool(is_well), bool(is_well))
     assert bool(is_well) or "the one before stays" in caplog.text
+
+
+def test_what_would_silence_an_alert_is_not_taken(tmp_path: Path) -> None:
+    """As at the start: an objective for which an alert could never fire leaves the one before."""
+
+    async def go() -> tuple[dict[str, float], float]:
+        path = tmp_path / "lanewatch.yaml"
+        async with watcher(path, config_text(), refuse_silent_objectives) as one:
+            before = _aliases_of(await one.scrape())
+            await one.write(config_text(aliases=[{"name": "fast", "objectives": {"availability": 0.5}}]))
+            shown = await one.scrape()
+            assert _aliases_of(shown) == before
+        return before, shown.series[str(c.CONFIG_RELOAD_OK)][0][1]
+
+    before, is_successful = asyncio.run(go())
+    assert (sorted(before) != [], is_successful) == (True, 0.0)

@@ -13,8 +13,8 @@ from alerts import third_party
 from alerts.edges import EDGES
 from alerts.groups import GROUPS
 from alerts.selectors import Selector, selectors
+from dashboards.boards import BOARDS
 from dashboards.panels import to_json
-from dashboards.render import BOARDS
 from exporter.catalogue import (
     BUILD_INFO,
     GPU_HOLDER_MEMORY,

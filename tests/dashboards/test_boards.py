@@ -11,8 +11,9 @@ import pytest
 from alerts.links import CARD_BOARD
 from alerts.render import render as render_rules
 from dashboards.board import Unit
+from dashboards.boards import BOARDS
 from dashboards.panels import to_json
-from dashboards.render import BOARDS, FOLDER, render
+from dashboards.render import FOLDER, render
 
 _ROOT = Path(__file__).resolve().parents[2]
 _LARGEST = 900 * 1024  # a ConfigMap holds 1 MiB

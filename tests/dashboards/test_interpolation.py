@@ -2,7 +2,7 @@
 
 import pytest
 
-from e2e.grafana import Shown, as_regex, interpolate
+from dashboards.interpolation import Shown, as_regex, interpolate
 
 _SHOWN = Shown(start=1000.0, end=1090.0, step=5)
 

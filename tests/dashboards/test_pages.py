@@ -11,9 +11,9 @@ import pytest
 
 from alerts import links
 from dashboards.board import Board, Panel, Word
+from dashboards.boards import BOARDS
 from dashboards.links import TO_ALIAS, TO_CARD
 from dashboards.panels import to_json
-from dashboards.render import BOARDS
 from dashboards.rows import cards, layers, same_card, servers, serving
 from dashboards.series import CHOICES
 from exporter import catalogue as c

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import pytest
 
+from dashboards.boards import BOARDS
 from dashboards.panels import to_json
-from dashboards.render import BOARDS
 from e2e.tools import packages, tool
 
 pytestmark = pytest.mark.real

@@ -45,10 +45,12 @@ _START_SECONDS: Final = 60.0  # eleven programs at once on two cores that may ha
 
 
 @contextmanager
-def showroom(directory: Path) -> Iterator[Prometheus]:
-    """Run all of it while the context is open; the server first, so that it sees what each scenario begins with."""
+def showroom(directory: Path, *more: Path) -> Iterator[Prometheus]:
+    """Run all of it, and `more` pages, while the context is open; the server first: it sees how each one begins."""
     with start_blocking_portal() as portal, ExitStack() as stack:
-        urls = {path.stem: stack.enter_context(_saying(portal, path)) for path in sorted(_GOLDEN.glob("*.prom"))}
+        urls = {
+            path.stem: stack.enter_context(_saying(portal, path)) for path in (*sorted(_GOLDEN.glob("*.prom")), *more)
+        }
         pages = {name: stack.enter_context(_saying(portal, _FIXTURES / page)) for name, page in _PAGES.items()}
         targets = directory / "targets.json"
         _tell(urls, targets)

@@ -1,4 +1,4 @@
-"""A local server that answers instant queries as Prometheus does, from a set of series that it has."""
+"""A local server that answers queries as Prometheus does, from a set of series that it has."""
 
 import json
 import re
@@ -31,17 +31,35 @@ class _Quiet(ThreadingHTTPServer):
 def answering(has: Callable[[str], bool], status: int = 200, body: bytes | None = None) -> Iterator[Asked]:
     """Serve while the context is open; `has` says whether a selector finds anything."""
 
+    def answer(_what: str, query: str) -> tuple[int, bytes]:
+        selector = re.fullmatch(r"group\(last_over_time\((.*)\[15m\]\)\)", query)
+        found = [{"metric": {}, "value": [0, "1"]}] if selector and has(selector[1]) else []
+        return status, vector(found) if body is None else body
+
+    with serving(answer) as asked:
+        yield asked
+
+
+def vector(found: list[dict[str, Any]]) -> bytes:
+    """Return an answer of these series."""
+    return json.dumps({"status": "success", "data": {"resultType": "vector", "result": found}}).encode()
+
+
+@contextmanager
+def serving(answer: Callable[[str, str], tuple[int, bytes]]) -> Iterator[Asked]:
+    """Serve while the context is open: status and body by the call of the API and its query, or its selector."""
+
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            query = parse_qs(urlsplit(self.path).query)["query"][0]
+            address = urlsplit(self.path)
+            parameters = parse_qs(address.query)
+            query = (parameters.get("query") or parameters["match[]"])[0]
             asked.queries.append(query)
             asked.tokens.add(self.headers.get("authorization", ""))
-            selector = re.fullmatch(r"group\(last_over_time\((.*)\[15m\]\)\)", query)
-            found = [{"metric": {}, "value": [0, "1"]}] if selector and has(selector[1]) else []
-            answer: dict[str, Any] = {"status": "success", "data": {"resultType": "vector", "result": found}}
+            status, body = answer(address.path.removeprefix("/api/v1/"), query)
             self.send_response(status)
             self.end_headers()
-            self.wfile.write(json.dumps(answer).encode() if body is None else body)
+            self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""

@@ -11,7 +11,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter import wiring
-from exporter.live import LIVE_CLUSTER, LIVE_PROBES, Live, Part
+from exporter.live import LIVE_CLUSTER, LIVE_PROBES, Live, Part, Refuse
 from exporter.server import Listen
 from exporter.service import Front
 from exporter.snapshot import Snapshot
@@ -74,7 +74,7 @@ class Watcher:
 
 
 @asynccontextmanager
-async def watcher(path: Path, text: str) -> AsyncIterator[Watcher]:
+async def watcher(path: Path, text: str, refuse: Refuse = lambda _config, _path: None) -> AsyncIterator[Watcher]:
     """Run it on loopback while the context is open."""
     path.write_text(text)  # noqa: ASYNC240  # a few bytes
     parts = {
@@ -83,7 +83,7 @@ async def watcher(path: Path, text: str) -> AsyncIterator[Watcher]:
         ),
         "probes": Part(keys=LIVE_PROBES, make=lambda config, _: wire_probes(config)),
     }
-    live = Live(str(path), parts)
+    live = Live(str(path), parts, refuse)
     url: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     front = Front(
         identity=Identity(version="0", role="cluster"),
