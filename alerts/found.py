@@ -7,10 +7,12 @@ read every card. What is recorded is nearly always nothing.
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Final
 
 from alerts.places import in_pool_of_card
 from alerts.rule import Alert, Record
 
+FOUND: Final = ":found"  # what such a recorded series ends with
 _LABELS = ("node", "gpu_uuid")
 
 
@@ -21,7 +23,7 @@ def found_once(*rules: Alert | Record) -> tuple[Alert | Record, ...]:
 
 def _recorded(rule: Alert | Record) -> Iterator[Alert | Record]:
     if isinstance(rule, Alert) and rule.of == "card":
-        found = Record(name=f"lanewatch:{_name(rule)}:found", expr=rule.expr, labels=_LABELS)
+        found = Record(name=f"lanewatch:{_name(rule)}{FOUND}", expr=rule.expr, labels=_LABELS)
         yield found
         yield replace(rule, expr=in_pool_of_card(found.name))
     else:

@@ -9,6 +9,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
+from alerts import places, xid
+from alerts.availability import SWITCH
+from alerts.found import FOUND
 from alerts.groups import GROUPS
 from alerts.live_prometheus import BACK, LiveError, LivePrometheus
 from alerts.rule import Alert, Group, Record
@@ -41,6 +44,13 @@ ONLY_WHEN_ILL: Final = frozenset(
         c.POOL_VIOLATOR_INFO,
     )
 )
+# Recorded only of a switch, of Xids that came, or of what a pool, a lane and a card are known to belong to.
+_RECORDED_AT_TIMES: Final = frozenset(
+    {SWITCH, *(record.name for group in (places.GROUP, xid.GROUP) for record in group.records)}
+)
+_FINDERS: Final = {
+    record.name: record.expr for group in GROUPS for record in group.records if record.name.endswith(FOUND)
+}
 _WORDS: Final[Mapping[Why, str]] = {
     "found": "",
     "metric_absent": f"no series of that name within {BACK}",
@@ -109,8 +119,10 @@ async def check(server: Server, groups: Iterable[Group]) -> tuple[Checked, ...]:
 
 
 def _asked_for(rule: Alert | Record) -> tuple[Selector, ...]:
-    """Return what a rule selects, but for what every Prometheus has."""
-    return tuple(one for one in selectors(rule.expr) if one.name != "up")
+    """Return what a rule selects, but for what every Prometheus has; of what an alert found, what it is found in."""
+    asked = {one for one in selectors(rule.expr) if one.name != "up"}
+    found = {one for one in asked if one.name in _FINDERS}
+    return tuple(sorted((asked - found).union(*(selectors(_FINDERS[one.name]) for one in found))))
 
 
 def _of_what_is_not_scraped(whys: dict[Selector, Why], records: Sequence[Record]) -> dict[Selector, Why]:
@@ -156,7 +168,7 @@ def _why(selector: Selector, there: Mapping[Selector, bool]) -> Why:
         return "matcher_never_matches"
     if selector.source:
         return "source_not_scraped"
-    if selector.name in ONLY_WHEN_ILL:
+    if selector.name in ONLY_WHEN_ILL or selector.name in _RECORDED_AT_TIMES:
         return "only_when_ill"
     return "not_recorded_yet" if selector.name in RECORDED else "metric_absent"
 

@@ -8,7 +8,7 @@ from dashboards.looks import BY_CARD, BYTES, CARD
 from dashboards.series import chosen, most, rate
 from exporter import catalogue as c
 
-_IDLE: Final = f"max by ({BY_CARD}) ({rate(c.GPU_OWNED_IDLE)})"
+_IDLE: Final = f"clamp_max(max by ({BY_CARD}) ({rate(c.GPU_OWNED_IDLE)}), 1)"  # minutes of quiet are counted at once
 _WHO: Final = "node, gpu_uuid, owner_namespace, owner_pod, lane"
 ROW: Final = Row(
     "Is memory held for nothing?",

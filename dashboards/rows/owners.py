@@ -40,7 +40,7 @@ ROW: Final = Row(
             title="What share of the time is it owned and idle?",
             about="Share of time in which it was owned, its memory held, and no work ran on it: paid for nothing. A "
             "lane that nobody asks is idle too.",
-            queries=(Query(f"max by ({BY_CARD}) ({rate(c.GPU_OWNED_IDLE)})", CARD),),
+            queries=(Query(f"clamp_max(max by ({BY_CARD}) ({rate(c.GPU_OWNED_IDLE)}), 1)", CARD),),
             look=SHARE,
             width=8,
         ),
