@@ -23,7 +23,7 @@ from exporter.config_path import (
 )
 from exporter.config_processes import Processes
 from exporter.config_section import Section
-from exporter.config_web import Web
+from exporter.config_web import WebAccess
 from exporter.config_xid import KernelLog, Presence, Xid, refuse_twice_overridden
 from exporter.errors import ConfigError
 
@@ -98,7 +98,7 @@ class Config(Section, frozen=True):
     pools: Annotated[tuple[Pool, ...], Meta(min_length=1, description=Pool.__doc__)] = (
         Pool(name="gpu-llm", labels={"platform.example.com/gpu-llm": "true"}),
     )
-    web: Annotated[Web, Meta(description=Web.__doc__)] = Web()
+    web: Annotated[WebAccess, Meta(description=WebAccess.__doc__)] = WebAccess()
     node_baseline: Annotated[NodeBaseline, Meta(description=NodeBaseline.__doc__)] = NodeBaseline()
     agents: Annotated[AgentsOf, Meta(description=AgentsOf.__doc__)] = AgentsOf()
     gateway: Annotated[Gateway | None, Meta(description=Gateway.__doc__)] = None

@@ -7,7 +7,7 @@ from msgspec import Meta
 from exporter.config_section import Section
 
 
-class Web(Section, frozen=True):
+class WebAccess(Section, frozen=True):
     """Whom the exporter answers; TLS and passwords are in the file of --web.config.file."""
 
     token_review: Annotated[

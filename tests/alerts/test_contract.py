@@ -17,6 +17,9 @@ from dashboards.boards import BOARDS
 from dashboards.panels import to_json
 from exporter.catalogue import (
     BUILD_INFO,
+    CONFIG_INFO,
+    CONFIG_RELOAD_OK,
+    CONFIG_RELOADED_AT,
     GPU_HOLDER_MEMORY,
     GPU_UP,
     GPU_XID_ERRORS,
@@ -50,7 +53,18 @@ _OURS = emitted(GOLDEN)
 _PAGES: Mapping[str, Labels] = {**_FOREIGN, **_OURS}
 _RECORDED = {record.name: record.labels for group in GROUPS for record in group.records}
 # What only a process says of itself, or of what never happens on a page that is made in a test; each has its own test.
-_OF_A_PROCESS = {str(metric) for metric in (BUILD_INFO, READER_STUCK, SERIES_DROPPED, XID_STORE_ERRORS)}
+_OF_A_PROCESS = {
+    str(metric)
+    for metric in (
+        BUILD_INFO,
+        CONFIG_INFO,
+        CONFIG_RELOAD_OK,
+        CONFIG_RELOADED_AT,
+        READER_STUCK,
+        SERIES_DROPPED,
+        XID_STORE_ERRORS,
+    )
+}
 # Names that people give: no page knows them all.
 _GIVEN = _TARGET_LABELS | {"alias", "gpu_uuid", "lane", "lane_namespace", "node", "owner_pod", "pool", "unit"}
 # Closed lists of the code, where a page has only what is so at its instant: violators, phases that were reached.
