@@ -147,6 +147,8 @@ def test_watch_ends_with_its_last_word(tmp_path: Path) -> None:
             stderr=subprocess.PIPE,
             cwd=ROOT,
             env=own_environment(),
+            # a shell that runs the tests in the background has them ignore ctrl-C, and their children too
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         )
         assert process.stdout is not None
         lines = [await asyncio.wait_for(process.stdout.readline(), 20) for _ in range(2)]
