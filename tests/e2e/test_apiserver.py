@@ -97,6 +97,6 @@ def test_outlives_a_restart_of_the_server(cluster: Cluster, lanes: str) -> None:
         finally:
             cluster.start_apiserver()
         cluster.apply(objects("pod-pending-insufficient-gpu", lanes))
-        wait_for(lambda: kind_of(source) == "works" and len(read(source).pods) == 2)
+        wait_for(lambda: kind_of(source) == "works" and len(read(source).pods) == 2, 35)
 
     assert caught.value.partial == before
