@@ -179,7 +179,7 @@ def test_the_page_passes_promtool(world: World) -> None:
 def test_every_rule_is_evaluated_and_only_the_heartbeat_fires(world: World) -> None:
     """While all is well each generated rule works on what we expose, and the receiver hears the heartbeat alone."""
     eventually(world.prometheus.rule_health, {"ok"}, within=EVALUATED, what="health of the rules")
-    assert world.prometheus.alerts() == HEARTBEAT
+    eventually(world.prometheus.alerts, HEARTBEAT, within=EVALUATED, what="alerts")
     world.receiver.wait_for("LanewatchWatchdog", "firing", within=SOON)
     assert {alert["labels"]["alertname"] for alert in world.receiver.alerts} == set(HEARTBEAT)
 
@@ -198,7 +198,7 @@ def test_the_layers_below_a_dead_server_stay_good(world: World) -> None:
     """Card, ownership and invariant are as before: it was the server that died, and no other alert says otherwise."""
     assert world.prometheus.values(str(c.GPU_UP)) == [1]
     assert world.prometheus.values(str(c.POOL_INVARIANT_OK)) == [1]
-    assert world.prometheus.alerts() == {**HEARTBEAT, "LanewatchAliasDown": "firing"}
+    eventually(world.prometheus.alerts, {**HEARTBEAT, "LanewatchAliasDown": "firing"}, within=EVALUATED, what="alerts")
 
 
 def test_all_clears_when_the_server_is_back(world: World) -> None:
@@ -207,7 +207,7 @@ def test_all_clears_when_the_server_is_back(world: World) -> None:
     world.prometheus.eventually(c.PROBE_LAST_OUTCOME.where(alias="fast", outcome="ok"), [1], within=SOON)
     world.prometheus.eventually(c.ALIAS_ROOT_CAUSE.where(alias="fast", cause="none"), [1], within=SOON)
     world.receiver.wait_for("LanewatchAliasDown", "resolved", within=EVALUATED)
-    assert world.prometheus.alerts() == HEARTBEAT
+    eventually(world.prometheus.alerts, HEARTBEAT, within=EVALUATED, what="alerts")
 
 
 def test_a_second_lane_breaks_the_invariant(world: World) -> None:
@@ -220,4 +220,6 @@ def test_a_second_lane_breaks_the_invariant(world: World) -> None:
     alert = world.receiver.wait_for("LanewatchPoolManyLanes", "firing", within=HELD + EVALUATED)
     assert alert["labels"]["pool"] == "gpu-llm"
     assert "Reasons: multiple." in alert["annotations"]["description"]
-    assert world.prometheus.alerts() == {**HEARTBEAT, "LanewatchPoolManyLanes": "firing"}
+    eventually(
+        world.prometheus.alerts, {**HEARTBEAT, "LanewatchPoolManyLanes": "firing"}, within=EVALUATED, what="alerts"
+    )

@@ -82,6 +82,7 @@ class Front:
         visit = asyncio.get_running_loop().create_task(self._pass_on(reader, writer))
         self._visits.add(visit)
         visit.add_done_callback(self._visits.discard)
+        visit.add_done_callback(lambda _: writer.transport.abort())  # also of one that was cancelled before it began
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Pass on both ways until both have ended; whatever ends it, no connection stays open."""
