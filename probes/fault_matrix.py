@@ -132,7 +132,6 @@ FAULTS: Final[tuple[Fault, ...]] = (
         "real",
         "none",
         "skipped: it works for a user",
-        at_first=("backend_work",),  # a probe that had begun waits behind the user
     ),
     Fault("metrics page shut", "the metrics address refuses; llama-server serves", "real", "none", "a finding"),
     Fault("kubelet socket gone", "its source fails", "handed in", "none", "allocation is unknown"),

@@ -194,7 +194,8 @@ class Turns:
         if isinstance(decision, Go):
             await self._ask_lane(alias, backend)
             return
-        nothing = Attempt(alias=alias.name, kind=alias.kind, target="direct", lane=alias.lane)
+        now = self.clock.wall()
+        nothing = Attempt(alias=alias.name, kind=alias.kind, target="direct", lane=alias.lane, started_at=now)
         self._ledger.record_direct(alias, nothing, outcome_of(decision))
 
     async def _ask_lane(self, alias: Alias, backend: Backend | None) -> Result:

@@ -100,14 +100,17 @@ def _is_whole(attempt: Attempt) -> bool:
 
 
 def _serves_users(case: Case, ground: Ground) -> bool:
-    """Whether the lane was busy and moving when a probe was due: what broke in it before works again.
+    """Whether the lane was seen busy and moving since the last probe, or is while one that ran out of time stands.
 
-    Of the gateway it proves nothing: others may have other keys, or go past it.
+    What broke in it before works again. Of the gateway it proves nothing: others may have other keys, or go past it.
     """
+    if ground.backend is None or (case.snapshot.backends and case.snapshot.backends.is_gateway_alive is False):
+        return False
     skipped = case.skipped or (case.gateway.outcome if case.gateway else None)
-    is_busy = ground.backend is not None and ground.backend.state == "busy"
-    is_dead = case.snapshot.backends is not None and case.snapshot.backends.is_gateway_alive is False
-    return skipped == "skipped_busy" and is_busy and not is_dead
+    followed_up = case.witness.outcome if case.witness and case.is_outrun else None
+    is_since = "skipped_busy" in (skipped, followed_up)
+    state = ground.backend.state
+    return (state == "busy" and (is_since or case.is_outrun)) or (state == "idle" and is_since)
 
 
 def _cause(case: Case, layers: Mapping[Layer, Finding]) -> Cause:
@@ -197,7 +200,7 @@ def _unless_cleared(cause: Cause, otherwise: Cause) -> Callable[[Case], Cause]:
     return decide
 
 
-_MOVING: Final = ("the lane was busy and moving when the next probe was due: it works for users",)
+_MOVING: Final = ("the lane was seen busy and moving: it works for users",)
 _MISTRANSLATED: Final = _always("gateway_translation", "gateway_translation")
 _UNREADABLE: Final = _Rule(("gateway_process", "output"), _of_unreadable)
 _SET_ASIDE: Final = _Rule((*_LANE, "alias_route"), _of_set_aside)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from exporter.backend import Backend, BackendState
-from probes.layer.case import Case, Ground, Probed, blind
+from probes.layer.case import OUT_OF_TIME, Case, Ground, Probed, blind
 from probes.layers import Finding, broken, unknown, well
 from probes.outcome import Outcome
 
@@ -30,7 +30,6 @@ _DIRECT_NOT_WORKING: Final[Mapping[Outcome, str]] = {
     "timeout_total": "did not end in time",
     "stalled": "went silent in the middle of its answer",
 }
-_OUT_OF_TIME: Final = frozenset({"timeout_first", "timeout_total"})
 
 
 def judge_process(case: Case, ground: Ground) -> Finding:
@@ -49,7 +48,7 @@ def judge_process(case: Case, ground: Ground) -> Finding:
 
 
 def judge_work(case: Case, ground: Ground) -> Finding:
-    """Judge whether the server's work moves; busy is well, unless a probe waited for it in vain."""
+    """Judge whether the server's work moves; busy is well, unless probes wait for it in vain."""
     asked = _answer(case, _DIRECT_NOT_WORKING)
     if asked is not None:
         return asked
@@ -60,7 +59,8 @@ def judge_work(case: Case, ground: Ground) -> Finding:
         return broken(*(backend.evidence or (f"the server of lane {backend.lane} {_NOT_WORKING[backend.state]}",)))
     if backend.state in _NOT_THERE or backend.state == "unknown":
         return unknown(f"the server of lane {backend.lane} is {backend.state}")
-    if backend.state == "busy" and case.gateway is not None and case.gateway.outcome in _OUT_OF_TIME:
+    is_late = case.gateway is not None and case.gateway.outcome in OUT_OF_TIME
+    if backend.state == "busy" and is_late and not case.is_outrun:
         return broken(f"the server of lane {backend.lane} was busy for as long as the probe waited{_queue(backend)}")
     return well(f"the server of lane {backend.lane} is {backend.state}")
 

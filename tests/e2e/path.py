@@ -113,10 +113,13 @@ class Lane:
             self.kill()
 
 
+_KEPT: Final = random.sample(range(20_000, 32_000), 12_000)  # below the kernel's range of its own
+
+
 def kept_port() -> int:
-    """Return a free port that no outgoing connection is given: it stays free while its server is dead."""
+    """Return a free port that no outgoing connection and nobody else here is given, also while its server is dead."""
     while True:
-        port = random.randrange(20_000, 32_000)  # noqa: S311  # no secret; below the kernel's range of its own
+        port = _KEPT.pop()
         with socket.socket() as one, suppress(OSError):
             one.bind((LOOPBACK, port))
             return port

@@ -35,6 +35,7 @@ from fakes.alias_world import (
     pod,
     probed,
     refused,
+    timed_out,
     world,
 )
 from probes.first_token_cause import FirstTokenCause
@@ -60,6 +61,7 @@ class Instant:
     server: Backend = BACKEND
     probe: Probed | None = None  # what a probe would see; None: that the lane serves
     past_it: Probed | None = None
+    before: Backend | None = None  # what the look before the probe sees, where that is another
     is_cold: bool = False
     is_served: bool = True
 
@@ -89,6 +91,12 @@ def busy(after: float) -> Instant:
     """Users keep the only slot, and some wait."""
     engine = Engine(waiting=float(after % 3), tokens={"completion": after * 90})
     return Instant(server=dataclasses.replace(BACKEND, state="busy", engine=engine, slots={"busy": 1, "free": 0}))
+
+
+def outrun(after: float) -> Instant:
+    """A user comes between the look and the probe, which waits behind it in vain."""
+    taken = busy(after)
+    return dataclasses.replace(taken, before=BACKEND, probe=timed_out()) if after < PROBE else taken
 
 
 def switch(after: float) -> Instant:
@@ -137,11 +145,13 @@ NO_CARD_OFFERED = world(POD, nodes=(info(allocatable={"nvidia.com/gpu": 0.0}),))
 WAITING = pod(name="b-1", lane="lane-b", phase="Pending", node="", is_ready=False, reason="Unschedulable")
 SECOND_RAISED = world(POD, WAITING, controllers=(controller(), controller("lane-b")))
 BUSY = Happening("users keep the only slot", 300, busy)
+OUTRUN = Happening("a user is faster than the probe", 120, outrun)
 WATCHER = Happening("the watcher is restarted", 60, restart_of_the_watcher)
 NO_PAGE = lasting("its metrics page breaks", 120, Instant(server=dataclasses.replace(BACKEND, scrape="silent")))
 CORDON = lasting("its node is cordoned and another is down", 120, Instant(snapshot=CORDONED))
 HAPPENINGS = (
     BUSY,
+    OUTRUN,
     Happening("a switch and back", 180, switch),
     WATCHER,
     lasting("the kubelet's socket is gone for a while", 40, Instant(snapshot=NO_KUBELET)),
@@ -184,7 +194,7 @@ def move(seen: Probed, now: float) -> Probed:
 
 def take_turn(ledger: Ledger, instant: Instant, server: Backend, now: float) -> None:
     """Probe as the schedule does: not a lane that works for users, and the lane itself after a failure."""
-    if server.state == "busy":
+    if (instant.before or server).state == "busy":
         ledger.record_skip(ALIAS, "skipped_busy", at=0.0, is_passive=True)
         return
     seen = move(instant.probe or answered(), now)
@@ -230,12 +240,12 @@ def test_all_in_any_order(order: Sequence[Happening]) -> None:
     hour = list(play(order))
     assert {cause for _, is_served, cause, _ in hour if is_served} <= WHILE_SERVED
     assert {cause for _, _, cause, _ in hour} <= OF_A_SWITCH
-    assert {late for _, _, _, late in hour} <= {"", "none", "cold_start"}
+    assert {late for _, _, _, late in hour} <= {"", "none", "cold_start", "queue"}
 
 
 def test_well_is_none_and_not_unknown() -> None:
     """While all is seen and users are served the cause is `none`; unknown is left to blindness."""
-    named = [cause for _, _, cause, _ in play([CORDON, BUSY, NO_PAGE])]
+    named = [cause for _, _, cause, _ in play([CORDON, BUSY, OUTRUN, NO_PAGE])]
     assert set(named) == {"none"}
 
 

@@ -192,6 +192,7 @@ def test_unknown_lane_proves_nothing() -> None:
     assert root_cause("lane_refused", DEAD, alias=elsewhere, snapshot=snapshot(POD)).cause == "backend_process"
 
 
+BLUNT = msgspec.structs.replace(alias_world.FAST, look_first=False)
 COUNTED = msgspec.structs.replace(alias_world.FAST, when_cold="counted")
 STOPPED = alias_world.server("stopped")
 PARKED = alias_world.world(controllers=(alias_world.controller(desired=0),))
@@ -235,6 +236,31 @@ LOST = alias_world.world(alias_world.POD, cards=(alias_world.card(unavailable="l
             case(world(alias_world.POD, backend=server("busy")), timed_out()), "backend_work", id="busy for too long"
         ),
         pytest.param(
+            case(world(alias_world.POD, backend=server("busy")), timed_out(), is_repeated=False),
+            "none",
+            id="a user came just before the probe",
+        ),
+        pytest.param(
+            case(world(alias_world.POD, backend=server("busy")), timed_out(), is_repeated=False, alias=BLUNT),
+            "backend_work",
+            id="nobody looked before",
+        ),
+        pytest.param(
+            case(
+                world(alias_world.POD, backend=server("busy")),
+                timed_out(),
+                direct("timeout_first", first=None),
+                is_repeated=False,
+            ),
+            "backend_work",
+            id="the lane itself let us wait too",
+        ),
+        pytest.param(
+            case(world(alias_world.POD, backend=server("stalled")), timed_out(), is_repeated=False),
+            "backend_work",
+            id="busy, and nothing moves",
+        ),
+        pytest.param(
             case(well(), timed_out(status=None, is_from_gateway=False), direct()), "gateway_process", id="gateway hung"
         ),
         pytest.param(case(well(), timed_out(), direct()), "network", id="the way from gateway to lane is dead"),
@@ -271,7 +297,22 @@ LOST = alias_world.world(alias_world.POD, cards=(alias_world.card(unavailable="l
         pytest.param(case(without_api(well()), refused()), "backend_process", id="API server gone: no false cause"),
         pytest.param(case(without_kubelet(well()), refused()), "backend_process", id="kubelet gone: no false cause"),
         pytest.param(case(without_api(well()), answered()), "none", id="API server gone, users served"),
-        pytest.param(case(well(), probed("skipped_busy")), "unknown", id="skipped, and the lane is idle"),
+        pytest.param(case(well(), probed("skipped_busy")), "none", id="skipped, and the lane has done its work"),
+        pytest.param(
+            case(world(alias_world.POD, backend=server("stalled")), probed("skipped_busy")),
+            "unknown",
+            id="skipped, and the lane stands still",
+        ),
+        pytest.param(
+            case(well(), timed_out(), direct("skipped_busy", first=None), is_repeated=False),
+            "none",
+            id="a user came just before the probe, and is served",
+        ),
+        pytest.param(
+            case(well(), timed_out(), direct("skipped_busy", first=None)),
+            "backend_work",
+            id="the same twice in a row",
+        ),
         pytest.param(
             case(world(alias_world.POD, backend=server("busy")), probed("skipped_busy")), "none", id="works for users"
         ),

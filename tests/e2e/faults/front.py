@@ -87,7 +87,7 @@ class Front:
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Pass on both ways until both have ended; whatever ends it, no connection stays open."""
         host, _, port = self.target.removeprefix("http://").partition(":")
-        with suppress(OSError), _aborted(writer):
+        with suppress(OSError):
             behind, beyond = await asyncio.open_connection(host, int(port))
             with _aborted(beyond):
                 await asyncio.gather(_pump(reader, beyond), _pump(behind, writer))

@@ -156,9 +156,7 @@ def _round(scene: Scene, fault: Fault, *, is_shown: bool) -> Played:
     causes: list[str] = []
     before = scene.watch.outcomes(scene.alias)
     with scene.plan.make(scene):
-        named = (
-            _hold(scene, fault, causes) if fault.cause == "none" else _wait(scene, fault.cause, NAMED_WITHIN, causes)
-        )
+        named = _hold(scene, causes) if fault.cause == "none" else _wait(scene, fault.cause, NAMED_WITHIN, causes)
         trouble = _missing(scene) if named is not None else _evidence(scene)
         if is_shown and named is not None:
             _stay(scene, INTERVAL + TIMEOUT, causes)
@@ -194,10 +192,10 @@ def _stay(scene: Scene, seconds: float, causes: list[str]) -> None:
     _wait(scene, "", seconds, causes)
 
 
-def _hold(scene: Scene, fault: Fault, causes: list[str]) -> float | None:
+def _hold(scene: Scene, causes: list[str]) -> float | None:
     """Return 0 where no cause was named for as long as one might have taken."""
     _stay(scene, NAMED_WITHIN, causes)
-    return 0.0 if set(causes) <= {"none", *fault.at_first} else None
+    return 0.0 if set(causes) <= {"none"} else None
 
 
 def _missing(scene: Scene) -> str:
