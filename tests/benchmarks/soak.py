@@ -32,7 +32,7 @@ _MIB = 1 << 20
 _ALIASES = 20  # each asked once a second
 _NAMES = tuple(f"alias-{number}" for number in range(_ALIASES))
 _PODS = 50
-_EVENTS = 4000  # of one watch, before the API server ends it; the watcher comes again after its own pause
+_EVENTS = 5000  # of one watch, before the API server ends it; the watcher comes again after its own pause
 _SCRAPERS = 8
 _SAMPLES = 60
 _LABELS = {"gpu-llm": "true"}
@@ -188,7 +188,7 @@ def main() -> None:
     """Print what was done and what was held, and exit 1 where a bar does not hold."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=600)
-    parser.add_argument("--rate", type=float, default=200, help="scrapes a second")
+    parser.add_argument("--rate", type=float, default=240, help="scrapes a second")
     asked = parser.parse_args()
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)  # the gateway here, when a probe gives up
     counted = asyncio.run(soak(seconds=asked.seconds, rate=asked.rate))

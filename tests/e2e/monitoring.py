@@ -18,6 +18,7 @@ from e2e.waiting import eventually
 _READY_SECONDS: Final = 30.0
 _SECOND: Final = "1s"
 _PAGES: Final = ("critical", "none")
+_TOLD: Final = ("critical", "warning")
 _QUICK_SECONDS: Final = 30  # the first evaluation of a group that is slower is not worth the wait
 
 
@@ -47,6 +48,12 @@ class Prometheus:
         """
         firing = (one for one in self._get("alerts")["alerts"] if one["state"] == "firing")
         return {one["labels"]["alertname"]: "firing" for one in firing if one["labels"]["severity"] in _PAGES}
+
+    def raised(self) -> set[str]:
+        """Return the names of the pages and tickets that fire, or will if it goes on."""
+        return {
+            one["labels"]["alertname"] for one in self._get("alerts")["alerts"] if one["labels"]["severity"] in _TOLD
+        }
 
     def rule_health(self) -> set[str]:
         """Return how the rules of quick groups do: `ok`, `err`, or `unknown` before their first evaluation."""
