@@ -14,6 +14,7 @@ from e2e.path import kept_port
 from e2e.processes import LOOPBACK
 
 _PIECE: Final = 65536
+_SETTLED: Final = 0.02  # seconds
 
 
 class Front:
@@ -73,6 +74,9 @@ class Front:
 
     async def _shut(self) -> None:
         if self._server is not None:
+            for door in self._server.sockets:
+                asyncio.get_running_loop().remove_reader(door.fileno())
+            await asyncio.sleep(_SETTLED)  # who was let in just now begins his visit: a closed server would forget him
             self._server.close()
         for visit in self._visits:
             visit.cancel()

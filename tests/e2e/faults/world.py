@@ -18,7 +18,6 @@ from anyio.from_thread import start_blocking_portal
 
 from e2e.faults.plans import PLANS
 from e2e.faults.scene import INTERVAL, KEY, LANE_KEY, TIMEOUT, Gateways, Scene
-from e2e.leftovers import swept
 from e2e.path import Lane, LiteLLM, chat_deployment, kept_port, litellm, warm_up
 from e2e.processes import LOOPBACK, Program
 from probes.fault_matrix import FAULTS, Fault
@@ -50,7 +49,7 @@ class Played:
 
 def play_all(names: Sequence[str], directory: Path, rounds: int = ROUNDS) -> dict[str, list[Played]]:
     """Make each of these faults so many times, a few at once, and return what was seen."""
-    with swept(), ExitStack() as stack:
+    with ExitStack() as stack:
         log = stack.enter_context(_all_logged())
         portal = stack.enter_context(start_blocking_portal())
         scenes = [Scene(name, PLANS[name], directory, portal) for name in names]
