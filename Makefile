@@ -33,7 +33,7 @@ serve: venv ## run the exporter on this machine
 	$(BIN)/lanewatch serve --web.listen-address $(LISTEN)
 
 test: venv ## the fast suite: needs nothing but Python and a C compiler
-	$(BIN)/pytest -q -m "not real and not bench"
+	$(BIN)/pytest -q -n auto --dist loadfile -m "not real and not bench"
 
 verify: venv tools ## everything against the pinned real tools
 	$(BIN)/pytest -q -m real
