@@ -73,7 +73,7 @@ def _files(draw: st.DrawFn) -> bytes:
     return bytes(raw)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(files=st.lists(_files(), min_size=1, max_size=3))
 def test_no_scrape_sees_half_of_a_configuration(running: tuple[asyncio.Runner, Watcher], files: list[bytes]) -> None:
     """Scraped without a pause while the file changes to anything: each page is of the one before or the one after."""

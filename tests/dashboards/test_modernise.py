@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from grafanalib import core
 from grafanalib._gen import DashboardEncoder
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboards.modernise import modernise
@@ -28,9 +28,6 @@ _SHARED = st.fixed_dictionaries(
         "targets": st.lists(st.builds(core.Target, expr=st.just("up"), instant=st.booleans()), max_size=3),
     }
 )
-
-
-_patient = settings(deadline=None)  # how long a busy machine takes is no law
 
 
 def _of(kind: Any, **own: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:  # noqa: ANN401  # grafanalib has no types
@@ -74,14 +71,12 @@ def _repaired(panel: Any) -> dict[str, Any]:  # noqa: ANN401
     return only
 
 
-@_patient
 @given(_DASHBOARDS)
 def test_repairing_twice_is_repairing_once(written: dict[str, Any]) -> None:
     """What is of today already stays as it is."""
     assert modernise(modernise(written)) == modernise(written)
 
 
-@_patient
 @given(_DASHBOARDS)
 def test_what_is_given_is_left_alone(written: dict[str, Any]) -> None:
     """A pure function."""
@@ -90,7 +85,6 @@ def test_what_is_given_is_left_alone(written: dict[str, Any]) -> None:
     assert written == before
 
 
-@_patient
 @given(_DASHBOARDS)
 def test_output_is_sorted_and_without_dead_keys(written: dict[str, Any]) -> None:
     """So that a change of one panel is a diff of one panel."""
@@ -99,7 +93,6 @@ def test_output_is_sorted_and_without_dead_keys(written: dict[str, Any]) -> None
     assert _keys(modern) & {*_DEAD, "rows", "style", "hideControls", "intervalFactor", "fieldOptions", "op"} == set()
 
 
-@_patient
 @given(_DASHBOARDS)
 def test_thresholds_begin_with_null(written: dict[str, Any]) -> None:
     """Not with the text that grafanalib writes; the others are numbers."""
@@ -109,7 +102,6 @@ def test_thresholds_begin_with_null(written: dict[str, Any]) -> None:
     assert [step for each in steps for step in each[1:] if not isinstance(step["value"], float)] == []
 
 
-@_patient
 @given(_DASHBOARDS)
 def test_every_panel_and_target_names_its_data_source(written: dict[str, Any]) -> None:
     """As an object, by the choice at the top of the page."""
@@ -117,7 +109,6 @@ def test_every_panel_and_target_names_its_data_source(written: dict[str, Any]) -
     assert [one for panel in panels for one in (panel, *panel["targets"]) if one["datasource"] != _SOURCE] == []
 
 
-@_patient
 @given(_DASHBOARDS)
 def test_panels_are_numbered(written: dict[str, Any]) -> None:
     """From 1, each once."""

@@ -26,7 +26,7 @@ _PLANTED = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(st.lists(st.lists(_PLANTED, min_size=len(LABELS), max_size=len(LABELS)), min_size=1, max_size=3))
 def test_nothing_that_was_planted_is_seen(planted: list[list[str]]) -> None:
     """In no text that is drawn, as those who draw it tell, and nowhere in the data."""

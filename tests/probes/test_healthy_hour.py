@@ -234,7 +234,7 @@ def test_each_alone(happening: Happening) -> None:
 
 
 @given(order=st.permutations(list(HAPPENINGS)))
-@settings(max_examples=5, deadline=None, phases=[Phase.generate])  # an hour is too long to be made simpler
+@settings(max_examples=5, phases=[Phase.generate])  # an hour is too long to be made simpler
 def test_all_in_any_order(order: Sequence[Happening]) -> None:
     """In any order none is named while users are served, and of a switch only that the lane is not there."""
     hour = list(play(order))

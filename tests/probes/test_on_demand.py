@@ -129,7 +129,7 @@ def test_refusal(query: Mapping[str, str], words: str) -> None:
     assert (reply.status, reply.body.decode()) == (400, f"{words}\n")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     query=st.dictionaries(
         st.sampled_from(["alias", "target", "debug", "module", "url", "lane"]),

@@ -71,7 +71,7 @@ def test_aliases_of_one_lane_take_turns() -> None:
     assert apart.most_in_flight == 3
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     aliases=ALIASES,
     probe_seconds=st.floats(min_value=0, max_value=50),
@@ -94,7 +94,7 @@ def test_never_too_often_and_never_two_at_once(
         assert all(later - earlier >= probe_seconds - 1e-6 for earlier, later in itertools.pairwise(starts))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(jumps=st.lists(st.floats(min_value=-3600, max_value=3600), min_size=1, max_size=5))
 def test_jumps_of_the_wall_clock_change_nothing(jumps: list[float]) -> None:
     """A clock that is set, back or forward, neither doubles nor drops a probe."""

@@ -128,7 +128,7 @@ def _shuffled(snapshot: Snapshot, draw: st.DataObject) -> Snapshot:
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(_snapshots(), _snapshots(), _POOLS, st.data())
 def test_order_does_not_matter(first: Snapshot, then: Snapshot, pool: Pool, data: st.DataObject) -> None:
     """However the API server lists pods, controllers, nodes and events, the verdict is the same."""
@@ -138,7 +138,7 @@ def test_order_does_not_matter(first: Snapshot, then: Snapshot, pool: Pool, data
     assert again == verdict
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(_snapshots(), _snapshots(), _POOLS)
 def test_ok_is_steady_and_nothing_is_unnamed(first: Snapshot, then: Snapshot, pool: Pool) -> None:
     """Ok means steady, unknown is neither, and each state that is broken has its reason."""
@@ -153,7 +153,7 @@ def test_ok_is_steady_and_nothing_is_unnamed(first: Snapshot, then: Snapshot, po
             assert expected[one.state] & set(one.violations or ())
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(_snapshots(), _POOLS)
 def test_blindness_is_never_ok(before: Snapshot, pool: Pool) -> None:
     """Whatever was seen before, who cannot ask the API server knows nothing, and says nothing of what is broken."""
@@ -161,7 +161,7 @@ def test_blindness_is_never_ok(before: Snapshot, pool: Pool) -> None:
     assert {(one.state, one.is_ok, one.violations) for one in blind.units.values()} == {("unknown", None, None)}
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(_snapshots(), _snapshots(), _POOLS, st.lists(st.floats(1, 5000), max_size=4))
 def test_time_alone_mends_nothing(first: Snapshot, then: Snapshot, pool: Pool, pauses: list[float]) -> None:
     """A pool that nothing happens to may only go from switching to broken."""
@@ -281,5 +281,5 @@ class PoolMachine(RuleBasedStateMachine):
     runner = ""
 
 
-PoolMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+PoolMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=30)
 TestPool = PoolMachine.TestCase

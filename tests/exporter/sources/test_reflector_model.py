@@ -71,4 +71,4 @@ class CopyIsTheTruth(RuleBasedStateMachine):
 
 
 TestCopyIsTheTruth = CopyIsTheTruth.TestCase
-TestCopyIsTheTruth.settings = settings(max_examples=40, stateful_step_count=20, deadline=None)
+TestCopyIsTheTruth.settings = settings(max_examples=40, stateful_step_count=20)
