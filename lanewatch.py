@@ -55,7 +55,7 @@ def main() -> None:
 
 def _read_secret(file: str, variable: str) -> Callable[[], str]:
     """Return what reveals a secret of a file, else of a variable; it is empty where neither is set."""
-    from probes import secret  # noqa: PLC0415
+    from exporter import secret  # noqa: PLC0415
 
     return secret.read_secret(file, variable).reveal
 

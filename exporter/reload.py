@@ -19,7 +19,7 @@ from exporter.metric import Family
 from exporter.snapshot import Snapshot
 
 LOOK_SECONDS: Final = 1.0
-_Print = tuple[int, ...]
+Print = tuple[int, ...]
 _log = logging.getLogger(__name__)
 
 
@@ -33,7 +33,7 @@ class Reloader:
         self._files = files
         self._load = load
         self._asked = asyncio.Event()
-        self._seen = _prints(files())
+        self._seen = prints(files())
 
     def ask(self) -> None:
         """Read again at the next look, changed or not."""
@@ -41,7 +41,7 @@ class Reloader:
 
     def settle(self) -> None:
         """Know the files that have come to be named as they are now."""
-        self._seen = {**_prints(self._files()), **self._seen}
+        self._seen = {**prints(self._files()), **self._seen}
 
     async def follow(self) -> None:
         """Look for ever."""
@@ -53,7 +53,7 @@ class Reloader:
 
     async def look(self) -> None:
         """Read again what has changed since the last look."""
-        found = _prints(self._files())
+        found = prints(self._files())
         is_changed = any(self._seen.get(path, print_) != print_ for path, print_ in found.items())
         self._seen = found
         if not (is_changed or self._asked.is_set()):
@@ -92,11 +92,12 @@ def collector_of(reloaders: Iterable[Reloader]) -> Collector:
     return collect
 
 
-def _prints(paths: Iterable[Path]) -> Mapping[Path, _Print]:
+def prints(paths: Iterable[Path]) -> Mapping[Path, Print]:
+    """Return by what each file is known now."""
     return {path: _print_of(path) for path in paths}
 
 
-def _print_of(path: Path) -> _Print:
+def _print_of(path: Path) -> Print:
     try:
         found = path.stat()
     except OSError:  # it is being swapped, or gone: both are a change

@@ -13,7 +13,7 @@ from exporter.catalogue import METRICS
 from exporter.chart.documents import EXAMPLES, FOLDER, render, rows, schema
 from exporter.chart.values import Values
 from exporter.config import parse_config
-from exporter.rights import RIGHTS
+from exporter.rights import REVIEWS, RIGHTS
 from exporter.version import VERSION
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
@@ -151,8 +151,10 @@ def test_the_schema_closes_every_part() -> None:
 def test_the_table_of_rights_is_the_programs() -> None:
     """The roles are made of `exporter/rights.py` and of nothing else."""
     table = yaml.safe_load((_CHART / "files" / "rights.yaml").read_text(encoding="utf-8"))
-    assert [(one["apiGroup"], one["resource"], one["namespaced"]) for one in table] == [
-        (right.group, right.resource, right.is_namespaced) for right in RIGHTS
+    found = [tuple(one[key] for key in ("apiGroup", "resource", "verbs", "default", "namespaced")) for one in table]
+    assert found == [
+        (right.group, right.resource, list(right.verbs), right.is_default, right.is_namespaced)
+        for right in (*RIGHTS, *REVIEWS)
     ]
     for role in ("role.yaml", "clusterrole.yaml"):
         text = (_CHART / "templates" / role).read_text(encoding="utf-8")
