@@ -14,7 +14,6 @@ import yaml
 from benchmarks.client_crowd import Crowd
 from benchmarks.doors import burden, server, trusting
 from benchmarks.soak import soak
-from e2e.leftovers import swept
 from e2e.monitoring import prometheus_scraping
 from e2e.node import LANEWATCH, exporter, serve_command
 from e2e.processes import LOOPBACK, Command, free_port, running
@@ -128,8 +127,7 @@ def test_a_crowd_of_bad_clients_holds_nothing_for_long(tmp_path: Path) -> None:
 
 def test_what_everybody_does_at_once_leaves_nothing_behind() -> None:
     """The short form of `benchmarks.soak`, by counts: scraped, probing, told of pods, it holds no more than before."""
-    with swept():
-        counted = asyncio.run(soak(seconds=8, rate=100))
+    counted = asyncio.run(soak(seconds=8, rate=100))
     half = len(counted.states) // 2
     before, after = ({state for _, state in states} for states in (counted.states[:half], counted.states[half:]))
     assert counted.failed == 0
