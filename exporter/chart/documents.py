@@ -167,7 +167,8 @@ What the cluster must have, and what is missing, `helm` says after the install (
 | takes a card from workloads | never | never | never |
 
 Each of these costs more, is off, and says why in its values: `processAttribution` (hostPID), `kernelLog` (SYSLOG or
-privileged), `xidStore.type: hostPath` (a directory of the node), `gpuAccess.mode: hostDriver` (privileged).
+privileged), `xidStore.type: hostPath` (a directory of the node), `gpuAccess.mode: hostDriver` (privileged),
+`config.web.token_review` (the watcher may create reviews of tokens).
 
 ## Examples
 
