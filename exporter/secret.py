@@ -13,6 +13,7 @@ from exporter.errors import ConfigError
 
 _MASK: Final = "***"
 _LONGEST_KEY: Final = 8192  # bytes
+_SHORTEST_FOUND: Final = 12  # characters
 _TELLING: Final = 4  # characters of a secret that may be known: `sk-` and the like
 
 
@@ -37,8 +38,8 @@ class Secret:
         return text
 
     def is_in(self, body: bytes) -> bool:
-        """Whether `body` holds the secret."""
-        return bool(self._value) and any(form.encode() in body for form in self._forms())
+        """Whether `body` holds the secret; what is as short as a word is not looked for, it may be one."""
+        return len(self._value) >= _SHORTEST_FOUND and any(form.encode() in body for form in self._forms())
 
     def _forms(self) -> tuple[str, str, str]:
         return self._value, quote(self._value, safe=""), json.dumps(self._value)[1:-1]

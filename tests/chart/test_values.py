@@ -132,6 +132,7 @@ def _choices(part: str, name: str) -> set[str]:
         pytest.param({"kubelet": {"podResources": "run/kubelet.sock"}}, "regex", id="a path that is none"),
         pytest.param({"image": {"digest": "sha256:1"}}, "regex", id="a digest that is none"),
         pytest.param({"secretVariables": [{"variable": "A", "value": "sk-1"}]}, "`value`", id="a key in the values"),
+        pytest.param({"config": {"agents": {"password": "x"}}}, "field `password`", id="a password in the values"),
     ],
 )
 def test_values_refuse(document: dict[str, Any], message: str) -> None:

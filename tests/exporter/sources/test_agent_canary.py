@@ -68,6 +68,14 @@ def test_what_is_shown_to_an_agent_does_not_come_back(
     assert [form for form in forms if form in shown] == []
 
 
+def test_a_password_that_is_a_word_of_the_page_is_no_reason_to_refuse_it(tmp_path: Path) -> None:
+    """A weak password is not ours to punish with cards that are not seen."""
+    path = tmp_path / "secret"
+    path.write_text("lanewatch")
+    named = {"username": "carol", "password_file": str(path)}
+    assert list(asyncio.run(_asked(named, (head(), _PAGE))).by_node) == [_NODE]
+
+
 def test_what_opens_the_doors_shows_nothing(tmp_path: Path) -> None:
     path = tmp_path / "secret"
     path.write_text(_CANARY)
