@@ -1,14 +1,13 @@
 """A file that is read again when it changes, all or nothing: what does not load changes nothing, and is told.
 
-A file is known by its time, inode and size behind every link: a ConfigMap is swapped by a link above it, and an event
-of a watched file would miss that. SIGHUP asks for the same.
+It is looked at each second; SIGHUP asks for the same.
 """
 
 import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -16,10 +15,10 @@ from exporter import catalogue as c
 from exporter.errors import ConfigError
 from exporter.exposition import Collector
 from exporter.metric import Family
+from exporter.prints import prints
 from exporter.snapshot import Snapshot
 
 LOOK_SECONDS: Final = 1.0
-Print = tuple[int, ...]
 _log = logging.getLogger(__name__)
 
 
@@ -90,16 +89,3 @@ def collector_of(reloaders: Iterable[Reloader]) -> Collector:
         )
 
     return collect
-
-
-def prints(paths: Iterable[Path]) -> Mapping[Path, Print]:
-    """Return by what each file is known now."""
-    return {path: _print_of(path) for path in paths}
-
-
-def _print_of(path: Path) -> Print:
-    try:
-        found = path.stat()
-    except OSError:  # it is being swapped, or gone: both are a change
-        return ()
-    return (found.st_mtime_ns, found.st_ino, found.st_dev, found.st_size)

@@ -12,7 +12,7 @@ from typing import Final
 
 from exporter.config_agents import AgentsOf
 from exporter.errors import ConfigError, SourceError
-from exporter.reload import Print, prints
+from exporter.prints import Print, prints
 from exporter.secret import NOTHING, Secret, read_password, read_secret
 from exporter.sources.fetch import Access
 
