@@ -55,7 +55,7 @@ def main() -> None:
 
 def _read_secret(file: str, variable: str) -> Callable[[], str]:
     """Return what reveals a secret of a file, else of a variable; it is empty where neither is set."""
-    from probes import secret  # noqa: PLC0415
+    from exporter import secret  # noqa: PLC0415
 
     return secret.read_secret(file, variable).reveal
 
@@ -254,6 +254,8 @@ def _exit_with(error: ConfigError) -> NoReturn:
 
 
 async def _serve(live: "Live", options: dict[str, Any]) -> None:
+    import asyncio  # noqa: PLC0415
+
     from exporter import wiring  # noqa: PLC0415
     from exporter.config import node_name  # noqa: PLC0415
     from exporter.snapshot import Snapshot  # noqa: PLC0415
@@ -264,11 +266,13 @@ async def _serve(live: "Live", options: dict[str, Any]) -> None:
     if config.web.token_review:
         listen = replace(front.listen, may_get=_reviews(config, options["role"]).may_get)
         front = replace(front, listen=listen)
-    async with contextlib.AsyncExitStack() as stack:
-        stack.push_async_callback(live.close)
+    stack = contextlib.AsyncExitStack()
+    try:
         machine = await wiring.wire_machine(config, options["role"], stack)
         first = Snapshot(node=node_name(config), monitors=config.kubelet.monitors)
         await wiring.run(machine, first, front, live)
+    finally:  # at once: either may have to wait for who hangs
+        await asyncio.gather(stack.aclose(), live.close())
 
 
 def _reviews(config: "Config", role: str) -> "Reviews":

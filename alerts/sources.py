@@ -4,7 +4,15 @@ from typing import Final
 
 from alerts.promql import PLACE, indent
 from alerts.rule import Alert, Group, Record
-from exporter.catalogue import GPUS, READER_STUCK, SOURCE_ERRORS, SOURCE_INTERVAL, SOURCE_LAST_SUCCESS, SOURCE_UP
+from exporter.catalogue import (
+    CONFIG_RELOAD_OK,
+    GPUS,
+    READER_STUCK,
+    SOURCE_ERRORS,
+    SOURCE_INTERVAL,
+    SOURCE_LAST_SUCCESS,
+    SOURCE_UP,
+)
 from exporter.errors import SOURCE_ERROR_KINDS
 
 EXPORTER_NODE: Final = "lanewatch:exporter_node:info"
@@ -82,6 +90,19 @@ GROUP: Final = Group(
                 f"The exporter{OF_NODE} last read source {{{{ $labels.source }}}} "
                 "{{ $value | humanizeDuration }} before its newest reading of another, more than "
                 f"{_MISSED_READINGS} of its intervals, and says that it works. What it shows of it is old."
+            ),
+        ),
+        Alert(
+            name="LanewatchConfigRefused",
+            expr=named_by_node(f"last_over_time({CONFIG_RELOAD_OK}[{_BRIDGED}]) == 0"),
+            for_="10m",  # a file that is written in two steps, or is just being mended, is not worth a ticket
+            severity="ticket",
+            layer="exporter",
+            action="fix_configuration",
+            summary="A changed configuration of Lanewatch is not taken",
+            description=(
+                f"The exporter{OF_NODE} refuses its changed file ({{{{ $labels.file }}}}) for 10 minutes. The one "
+                "before still holds, and the next start may fail; the log says which key, what was expected and found."
             ),
         ),
         Alert(

@@ -11,7 +11,8 @@ import msgspec
 import yaml
 from msgspec import Meta
 
-from exporter.config_cluster import AgentsOf, Kubernetes, NodeBaseline, Pool, refuse_empty_pools
+from exporter.config_agents import AgentsOf, refuse_contradictory_agents
+from exporter.config_cluster import Kubernetes, NodeBaseline, Pool, refuse_empty_pools
 from exporter.config_exporters import Dcgm, GpuSource, Xpum
 from exporter.config_path import (
     Alias,
@@ -189,6 +190,7 @@ def _refuse_contradictions(config: Config, where: str) -> None:
     _refuse_twins([alias.name for alias in config.aliases], f"{where}: $.aliases")
     _refuse_twins([lane.name for lane in config.lanes], f"{where}: $.lanes")
     refuse_impossible_addresses(config.gateway, config.lanes, where)
+    refuse_contradictory_agents(config.agents, f"{where}: $.agents", are_found=config.kubernetes.enabled)
     if config.aliases and config.gateway is None:
         raise ConfigError(f"{where}: $.gateway: expected a gateway to probe the aliases through, found none")
     is_there = {"auto": True, "nvml": config.nvml.enabled, "dcgm": config.dcgm, "xpum": config.xpum}

@@ -1,18 +1,16 @@
-"""The part of the file that says what is watched in the cluster: the API server, pools, nodes and agents."""
+"""The part of the file that says what is watched in the cluster: the API server, pools and nodes."""
 
 from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
-from exporter.config_section import URL, Name, Section
+from exporter.config_section import Name, Section
 from exporter.errors import ConfigError
 
 _DEVICE_PLUGINS: Final = ("*device-plugin*", "*gpu-plugin*")
 _TELEMETRY: Final = ("*dcgm-exporter*", "*xpumanager*", "*xpumd*")
 _DAEMONS: Final = ("*gpu-feature-discovery*", "*container-toolkit*", "*nvidia-driver*", "*dra*kubelet-plugin*")
-
-_OUR_AGENTS: Final = {"app.kubernetes.io/name": "lanewatch", "app.kubernetes.io/component": "node"}
 
 
 class Annotations(Section, frozen=True):
@@ -97,25 +95,6 @@ class NodeBaseline(Section, frozen=True):
     daemons: Annotated[
         tuple[str, ...], Meta(description="Names of the other DaemonSets that a GPU needs; a `*` stands for any text.")
     ] = _DAEMONS
-
-
-class AgentsOf(Section, frozen=True):
-    """The agents of other nodes, that the cluster watcher asks for their cards."""
-
-    enabled: Annotated[bool, Meta(description="Ask the agents of the nodes that host a lane.")] = True
-    labels: Annotated[dict[str, str], Meta(min_length=1, description="Labels that the agents' pods carry.")] = (
-        msgspec.field(default_factory=lambda: dict(_OUR_AGENTS))
-    )
-    namespace: Annotated[str, Meta(description="Namespace of the agents; empty: wherever their labels are.")] = ""
-    urls: Annotated[
-        dict[Name, Annotated[str, Meta(pattern=URL)]],
-        Meta(description="Node -> address of its agent's metrics, for agents that no label finds."),
-    ] = msgspec.field(default_factory=dict)
-    port: Annotated[int, Meta(ge=1, le=65535, description="Port of the agents.")] = 19840
-    read: Annotated[
-        Literal["lanes", "all"], Meta(description="lanes: of nodes that host a lane; all: of every node with GPUs.")
-    ] = "lanes"
-    interval_seconds: Annotated[float, Meta(ge=1, le=300, description="Seconds between two questions.")] = 15.0
 
 
 def refuse_empty_pools(pools: tuple[Pool, ...], at: str) -> None:

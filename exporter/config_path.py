@@ -6,13 +6,12 @@ from urllib.parse import urlsplit
 
 from msgspec import Meta
 
-from exporter.config_section import URL, Name, Section
+from exporter.config_section import URL, VARIABLE, Name, Section
 from exporter.errors import ConfigError
 
 Kind = Literal["chat", "tools", "completion", "embeddings", "rerank", "speech", "models"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 Engine = Literal["auto", "llamacpp", "vllm", "sglang", "llama-cpp-python", "openai"]
-_VARIABLE: Final = r"^[A-Za-z_][A-Za-z0-9_]*$"
 _Address = Annotated[str, Meta(pattern=URL)]
 
 
@@ -24,7 +23,7 @@ class Gateway(Section, frozen=True):
         str, Meta(description="File that holds the key; read before each probe. Never the key itself.")
     ] = ""
     key_variable: Annotated[
-        str, Meta(pattern=_VARIABLE, description="Environment variable that holds the key where there is no file.")
+        str, Meta(pattern=VARIABLE, description="Environment variable that holds the key where there is no file.")
     ] = "LANEWATCH_GATEWAY_KEY"
     ca_file: Annotated[str, Meta(description="PEM file of the authorities to trust; empty: the usual ones.")] = ""
 

@@ -25,6 +25,8 @@ def explain(message: str, document: object, root: type[msgspec.Struct]) -> str:
         return f"{path}: expected key {missing}, found {_show(_walk(document, steps))}"
     if said.startswith("Invalid enum value"):
         return f"{path}: expected one of {_choices(root, steps)}, found {_show(_walk(document, steps))}"
+    if path.endswith("_variable"):  # it may be the secret itself
+        return f"{path}: {said[:1].lower()}{said[1:]}, found another text, not shown"
     return f"{path}: {said[:1].lower()}{said[1:]}{_found(said, _walk(document, steps))}"
 
 

@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Meta
 
 URL: Final = r"^https?://[^\s/?#@]+(/[^\s?#]*)?$"  # no user, no password, no query
+VARIABLE: Final = r"^[A-Za-z_][A-Za-z0-9_]*$"
 
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/:-]{0,62}$")]
 

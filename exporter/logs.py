@@ -1,6 +1,6 @@
 """One JSON object a line on standard error: time, level, logger, message, and the traceback where there is one.
 
-Nothing here knows secrets; what holds one (`probes.secret`) never writes it.
+Nothing here knows secrets; what holds one (`exporter.secret`) never writes it.
 """
 
 import json

@@ -1,14 +1,13 @@
 """A file that is read again when it changes, all or nothing: what does not load changes nothing, and is told.
 
-A file is known by its time, inode and size behind every link: a ConfigMap is swapped by a link above it, and an event
-of a watched file would miss that. SIGHUP asks for the same.
+It is looked at each second; SIGHUP asks for the same.
 """
 
 import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -16,10 +15,10 @@ from exporter import catalogue as c
 from exporter.errors import ConfigError
 from exporter.exposition import Collector
 from exporter.metric import Family
+from exporter.prints import prints
 from exporter.snapshot import Snapshot
 
 LOOK_SECONDS: Final = 1.0
-_Print = tuple[int, ...]
 _log = logging.getLogger(__name__)
 
 
@@ -33,7 +32,7 @@ class Reloader:
         self._files = files
         self._load = load
         self._asked = asyncio.Event()
-        self._seen = _prints(files())
+        self._seen = prints(files())
 
     def ask(self) -> None:
         """Read again at the next look, changed or not."""
@@ -41,7 +40,7 @@ class Reloader:
 
     def settle(self) -> None:
         """Know the files that have come to be named as they are now."""
-        self._seen = {**_prints(self._files()), **self._seen}
+        self._seen = {**prints(self._files()), **self._seen}
 
     async def follow(self) -> None:
         """Look for ever."""
@@ -53,7 +52,7 @@ class Reloader:
 
     async def look(self) -> None:
         """Read again what has changed since the last look."""
-        found = _prints(self._files())
+        found = prints(self._files())
         is_changed = any(self._seen.get(path, print_) != print_ for path, print_ in found.items())
         self._seen = found
         if not (is_changed or self._asked.is_set()):
@@ -90,15 +89,3 @@ def collector_of(reloaders: Iterable[Reloader]) -> Collector:
         )
 
     return collect
-
-
-def _prints(paths: Iterable[Path]) -> Mapping[Path, _Print]:
-    return {path: _print_of(path) for path in paths}
-
-
-def _print_of(path: Path) -> _Print:
-    try:
-        found = path.stat()
-    except OSError:  # it is being swapped, or gone: both are a change
-        return ()
-    return (found.st_mtime_ns, found.st_ino, found.st_dev, found.st_size)

@@ -15,13 +15,15 @@ VERBS: Final = ("list", "watch")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Right:
-    """One collection that is listed and watched; `source` is who fails without it, `setting` what turns it off."""
+    """One collection and what is done with it; `source` is who fails without it, `setting` what turns it on or off."""
 
     group: str  # empty: the core of Kubernetes
     resource: str
     source: str
     setting: str
     is_namespaced: bool = True  # a Role can give it; otherwise only a ClusterRole
+    verbs: tuple[str, ...] = VERBS
+    is_default: bool = True  # whether it is needed where the setting is not given
 
 
 RIGHTS: Final = (
@@ -40,21 +42,29 @@ RIGHTS: Final = (
         is_namespaced=False,
     ),
 )
-
-
-REVIEWS: Final = {"authentication.k8s.io": "tokenreviews", "authorization.k8s.io": "subjectaccessreviews"}
-"""What it must be able to create, by group, where `web.token_review` is on."""
-
-
-def review_rules() -> list[dict[str, Any]]:
-    """Return the rules of a cluster role that lets it ask who shows a token, and what that one may do."""
-    return [{"apiGroups": [group], "resources": [resource], "verbs": ["create"]} for group, resource in REVIEWS.items()]
+REVIEWS: Final = tuple(
+    Right(
+        group=group,
+        resource=resource,
+        source="web",
+        setting="web.token_review",
+        is_namespaced=False,
+        verbs=("create",),
+        is_default=False,
+    )
+    for group, resource in (("authentication.k8s.io", "tokenreviews"), ("authorization.k8s.io", "subjectaccessreviews"))
+)
+"""What asks who shows a token, and what that one may do; the door says 503 to every token without them."""
 
 
 def rules(rights: Iterable[Right]) -> list[dict[str, Any]]:
-    """Return the rules of a role that gives `rights`, one a group of the API."""
-    ordered = sorted(rights, key=lambda right: right.group)
+    """Return the rules of a role that gives `rights`, one a group of the API and what is done in it."""
+    ordered = sorted(rights, key=_place)
     return [
-        {"apiGroups": [group], "resources": sorted(one.resource for one in members), "verbs": list(VERBS)}
-        for group, members in groupby(ordered, key=lambda right: right.group)
+        {"apiGroups": [group], "resources": sorted(one.resource for one in members), "verbs": list(verbs)}
+        for (group, verbs), members in groupby(ordered, key=_place)
     ]
+
+
+def _place(right: Right) -> tuple[str, tuple[str, ...]]:
+    return right.group, right.verbs

@@ -83,7 +83,8 @@ class Guard(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to wait for a head; a client whose certificate does not carry an allowed name is cut."""
         self._transport = cast("asyncio.Transport", transport)
-        self._transport.set_write_buffer_limits(high=0)  # what the kernel has not taken counts as not read
+        # What the kernel has not taken counts as not read. Not `high=0`: asyncio's TLS then takes nothing for too much.
+        self._transport.set_write_buffer_limits(high=1, low=0)
         self._inner.connection_made(transport)
         if self._client_names and not is_allowed(transport.get_extra_info("peercert"), self._client_names):
             self.cut()

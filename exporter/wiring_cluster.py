@@ -1,5 +1,6 @@
 """What runs where lanes, nodes and agents are watched; the modules that load `kubernetes` are imported only there."""
 
+import asyncio
 import contextlib
 from typing import Final
 
@@ -45,9 +46,10 @@ def _wire_kubernetes(config: Config, stack: contextlib.AsyncExitStack) -> Wiring
     nodes = [NodesSource(config, api)] if settings.nodes else []
     events = [EventsSource(config, api)] if settings.events else []
     claims = [ClaimsSource(settings, api)] if settings.claims else []
+    # on threads: what hangs is waited for, and meanwhile others are answered or end too
     for one in claims:
-        stack.callback(one.stop)
-    stack.callback(lambda: stop_all([workloads, *nodes, *events]))
+        stack.push_async_callback(asyncio.to_thread, one.stop)
+    stack.push_async_callback(lambda: asyncio.to_thread(stop_all, [workloads, *nodes, *events]))
     return Wiring(
         schedules=(
             schedule("kubernetes", workloads, Workloads),

@@ -11,12 +11,12 @@ from typing import Final
 import msgspec
 
 from exporter.backend import Backend
+from exporter.secret import read_key
 from probes.asked import Plan
 from probes.attempt import Attempt, ask
 from probes.outcome import Outcome, judge
 from probes.question import Question, Target, gateway_question
 from probes.report import Tell, direct
-from probes.secret import read_key
 
 SCHEMA: Final = 1
 """Of the record: within one number no key is renamed or removed."""

@@ -9,11 +9,11 @@ from typing import Final
 
 from exporter.config import Config, Role
 from exporter.config_path import Alias, Gateway, Lane, Probes
+from exporter.secret import Secret
 from exporter.sources.simulated_moment import Moment, Stagehand
 from exporter.sources.simulated_stage import FAST, LANES, Stage
 from exporter.wired import Wiring
 from exporter.wiring import wire_simulated
-from probes.secret import Secret
 from probes.simulated_gateway import SimulatedPath, SimulatedPlan, simulated_path
 from probes.simulated_lane import SimulatedLane
 from probes.wiring import prober_with_key, wire_probes

@@ -5,8 +5,8 @@ from contextlib import suppress
 import msgspec
 
 from exporter.config_path import Lane
+from exporter.secret import Secret
 from probes.backends.page import Address, Visit, read_page
-from probes.secret import Secret
 
 
 class _Model(msgspec.Struct, frozen=True):

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from exporter.config import Config
 from exporter.config_path import Alias, Lane
 from exporter.errors import ConfigError
+from exporter.secret import Secret, read_key
 from probes.attempt import Attempt, ask, failed_attempt
 from probes.question import Question, direct_question, gateway_question
-from probes.secret import Secret, read_key
 
 Ask = Callable[[Question], Awaitable[Attempt]]
 

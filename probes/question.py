@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from exporter.config_path import Alias, Engine, Gateway, Kind, Lane
-from probes.secret import Secret
+from exporter.secret import Secret
 
 Target = Literal["gateway", "direct"]
 

@@ -10,13 +10,13 @@ from typing import Final, Protocol
 import msgspec
 
 from exporter.config_path import Alias
+from exporter.secret import read_key
 from exporter.version import VERSION
 from probes.asked import Plan
 from probes.attempt import Attempt, ask
 from probes.layers import LAYERS, Finding, Layer, Verdict, not_looked_at, well
 from probes.outcome import EXIT_CODES, POLICY, Grade, Outcome, judge
 from probes.question import Question, direct_question, gateway_question
-from probes.secret import read_key
 from probes.served import served_lane
 from probes.symptom import describe
 

@@ -4,6 +4,7 @@ from typing import Final
 
 from exporter.config import Config
 from exporter.poll import Schedule
+from exporter.secret import Secret
 from exporter.snapshot import Answers
 from exporter.wired import Wiring
 from probes.answers import ProbeAnswers
@@ -13,7 +14,6 @@ from probes.ledger import Ledger
 from probes.on_demand import PATH, OnDemand
 from probes.prober import Prober
 from probes.schedule import ProbeSchedule
-from probes.secret import Secret
 from probes.turn import Turns
 from probes.verdict_families import EXPLAIN_PATH, Verdicts
 

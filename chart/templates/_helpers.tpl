@@ -36,7 +36,8 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 
 {{/* Not empty where something runs that asks the API server. */}}
 {{- define "lanewatch.watches" -}}
-{{- if and (ne .Values.role "node") (dig "kubernetes" "enabled" true .Values.config) -}}yes{{- end -}}
+{{- $asks := or (dig "kubernetes" "enabled" true .Values.config) (dig "web" "token_review" false .Values.config) -}}
+{{- if and (ne .Values.role "node") $asks -}}yes{{- end -}}
 {{- end -}}
 
 {{- define "lanewatch.serviceAccountName" -}}
@@ -62,6 +63,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- $_ := set $agents "labels" $labels -}}
 {{- end -}}
 {{- $own := dict "agents" (merge $agents (dict "namespace" .Release.Namespace "port" .Values.port)) -}}
+{{- if .Values.web.tls -}}
+{{- $_ := set $own "agents" (merge $own.agents (dict "scheme" "https")) -}}
+{{- end -}}
 {{- if eq .Values.gpuAccess.mode "hostDriver" -}}
 {{- $_ := set $own "nvml" (dict "library" "/driver/libnvidia-ml.so.1") -}}
 {{- end -}}
@@ -74,11 +78,17 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- toYaml (merge $config $own) -}}
 {{- end -}}
 
+{{/* Not empty where agents need a file of their own: a review of tokens they cannot ask for, and would refuse. */}}
+{{- define "lanewatch.hasAgentFile" -}}
+{{- if and (eq .Values.role "split") (dig "web" "token_review" false .Values.config) -}}yes{{- end -}}
+{{- end -}}
+
 {{/* The rules of a role, one a group, out of the table of rights, for .scope: all, namespaced, or cluster. */}}
 {{- define "lanewatch.rules" -}}
 {{- $groups := dict -}}
 {{- range .root.Files.Get "files/rights.yaml" | fromYamlArray -}}
-{{- if and (dig .section .key .default $.root.Values.config) (or (eq $.scope "all") (eq .namespaced (eq $.scope "namespaced"))) -}}
+{{- $isOn := and (dig .section "enabled" true $.root.Values.config) (dig .section .key .default $.root.Values.config) -}}
+{{- if and $isOn (or (eq $.scope "all") (eq .namespaced (eq $.scope "namespaced"))) -}}
 {{- $key := printf "%s %s" .apiGroup (join "," .verbs) -}}
 {{- $_ := set $groups $key (append (get $groups $key | default list) .) -}}
 {{- end -}}
@@ -115,6 +125,9 @@ tlsConfig: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- with .basicAuth }}
 basicAuth: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .authorization }}
+authorization: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- if or .cluster .relabelings }}
 relabelings:

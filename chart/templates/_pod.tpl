@@ -5,7 +5,8 @@ The pod of one component: .root, and .component out of node, cluster, all. What 
 {{- $root := .root -}}
 {{- $values := .root.Values -}}
 {{- $isHostly := ne .component "cluster" -}}
-{{- $asks := and (ne .component "node") (dig "kubernetes" "enabled" true $values.config) -}}
+{{- $asks := and (ne .component "node") (eq (include "lanewatch.watches" $root) "yes") -}}
+{{- $hasOwnFile := and (eq .component "node") (eq (include "lanewatch.hasAgentFile" .root) "yes") -}}
 {{- $place := ternary $values.cluster $values.node (eq .component "cluster") -}}
 {{- $access := $values.gpuAccess -}}
 {{- $usesEnv := and $isHostly (has $access.mode (list "runtimeClass" "env" "volumeMount")) -}}
@@ -68,7 +69,7 @@ spec:
       command: [lanewatch, serve]
       args:
         - --role={{ .component }}
-        - --config=/etc/lanewatch/lanewatch.yaml
+        - --config=/etc/lanewatch/{{ ternary "agent.yaml" "lanewatch.yaml" $hasOwnFile }}
         - --log.level={{ $values.logLevel }}
         - --web.listen-address=0.0.0.0:{{ int64 $values.port }}
         {{- if $values.web.configSecret }}

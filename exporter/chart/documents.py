@@ -12,7 +12,7 @@ from msgspec import inspect
 
 from exporter.chart.section import Part
 from exporter.chart.values import Values
-from exporter.rights import RIGHTS, VERBS
+from exporter.rights import REVIEWS, RIGHTS
 
 FOLDER: Final = "chart"
 _WIDTH: Final = 110
@@ -122,13 +122,13 @@ def _rights() -> str:
         {
             "apiGroup": right.group,
             "resource": right.resource,
-            "verbs": list(VERBS),
+            "verbs": list(right.verbs),
             "section": right.setting.partition(".")[0],
             "key": right.setting.partition(".")[2],
-            "default": True,
+            "default": right.is_default,
             "namespaced": right.is_namespaced,
         }
-        for right in RIGHTS
+        for right in (*RIGHTS, *REVIEWS)
     ]
     return (
         f"# Generated from exporter/rights.py by `make generate`; edit there.\n{yaml.safe_dump(table, sort_keys=False)}"
@@ -167,7 +167,8 @@ What the cluster must have, and what is missing, `helm` says after the install (
 | takes a card from workloads | never | never | never |
 
 Each of these costs more, is off, and says why in its values: `processAttribution` (hostPID), `kernelLog` (SYSLOG or
-privileged), `xidStore.type: hostPath` (a directory of the node), `gpuAccess.mode: hostDriver` (privileged).
+privileged), `xidStore.type: hostPath` (a directory of the node), `gpuAccess.mode: hostDriver` (privileged),
+`config.web.token_review` (the watcher may create reviews of tokens).
 
 ## Examples
 

@@ -35,6 +35,13 @@ class Monitor(Part, frozen=True):
     basic_auth: Annotated[Object, Meta(description="User and password of the scrape, by reference to Secrets.")] = (
         msgspec.field(default_factory=dict)
     )
+    authorization: Annotated[
+        Object,
+        Meta(
+            description="Token of the scrape where `config.web.token_review` is on: `credentials`, by reference to a "
+            "Secret; not beside `basicAuth`."
+        ),
+    ] = msgspec.field(default_factory=dict)
     relabelings: Annotated[Objects, Meta(description="Relabelling of the targets, after ours.")] = msgspec.field(
         default_factory=list
     )

@@ -194,13 +194,16 @@ class Cluster(Part, frozen=True):
 class SecretVariable(Part, frozen=True):
     """An environment variable out of a Secret that is there already."""
 
-    variable: Annotated[Variable, Meta(description="Name of the variable: the `key_variable` of gateway or lane.")]
+    variable: Annotated[
+        Variable,
+        Meta(description="Name of the variable: a `key_variable` of gateway or lane, the `password_variable`."),
+    ]
     secret: Annotated[str, Meta(min_length=1, description="Name of the Secret.")]
     key: Annotated[str, Meta(min_length=1, description="Key in the Secret.")]
 
 
 class Mount(Part, frozen=True):
-    """A Secret or ConfigMap that is there already, as files: a `ca_file`, a `key_file`."""
+    """A Secret or ConfigMap that is there already, as files: a `ca_file`, a `key_file`, a `password_file`."""
 
     name: Annotated[str, Meta(min_length=1, description="Name of the Secret or ConfigMap.")]
     path: Annotated[HostPath, Meta(description="Directory in the container.")]

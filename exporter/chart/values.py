@@ -25,7 +25,7 @@ from exporter.config import Config
 
 
 class Rbac(Part, frozen=True):
-    """What the watcher may see: it lists and watches, in `config.kubernetes.namespaces` or everywhere."""
+    """What the watcher may see: it lists and watches, in `config.kubernetes.namespaces` or everywhere; and reviews."""
 
     create: Annotated[bool, Meta(description="Make the roles and bindings; off: somebody else gives the rights.")] = (
         True
@@ -56,7 +56,10 @@ class Values(Part, frozen=True):
     image: Annotated[Image, Meta(description=Image.__doc__)] = Image()
     secret_variables: Annotated[
         list[SecretVariable],
-        Meta(description="Keys of the gateway and of lanes, by reference: `LANEWATCH_GATEWAY_KEY` is the gateway's."),
+        Meta(
+            description="Keys of the gateway and of lanes, and the password of the agents, by reference: "
+            "`LANEWATCH_GATEWAY_KEY` is the gateway's."
+        ),
     ] = msgspec.field(default_factory=list)
     mounts: Annotated[list[Mount], Meta(description="Secrets and ConfigMaps as files, for the watcher.")] = (
         msgspec.field(default_factory=list)

@@ -12,7 +12,8 @@ from typing import Final
 from exporter import catalogue as c
 from exporter.cluster import Workloads
 from exporter.collectors.fleet import Filled, families, fill
-from exporter.config_cluster import AgentsOf, NodeBaseline, Pool
+from exporter.config_agents import AgentsOf
+from exporter.config_cluster import NodeBaseline, Pool
 from exporter.facts import agreement, baseline, offers
 from exporter.facts.agreement import Agreement
 from exporter.facts.card_facts import FACTS

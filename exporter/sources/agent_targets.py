@@ -9,7 +9,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 from exporter.cluster import DaemonPod, Workloads
-from exporter.config_cluster import AgentsOf, Pool
+from exporter.config_agents import AgentsOf
+from exporter.config_cluster import Pool
 from exporter.facts.membership import pods_of
 
 _FINISHED: Final = frozenset({"Succeeded", "Failed"})
@@ -24,7 +25,7 @@ def hosts_of(pools: Iterable[Pool], workloads: Workloads) -> frozenset[str]:
 def agent_urls(settings: AgentsOf, daemon_pods: Sequence[DaemonPod]) -> dict[str, str]:
     """Return the address of each node's agent; what the configuration says wins over what is found."""
     found = {
-        pod.node: f"http://{host}:{settings.port}/metrics"
+        pod.node: f"{settings.scheme}://{host}:{settings.port}/metrics"
         for pod in sorted(daemon_pods, key=lambda pod: (pod.is_ready, pod.name))  # the ready one speaks, of two
         if pod.node and _is_agent(settings, pod) and (host := host_part(pod.address))
     }

@@ -11,9 +11,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from exporter.config_cluster import AgentsOf, Pool
+from exporter.config_agents import AgentsOf
+from exporter.config_cluster import Pool
 from exporter.errors import SourceError
 from exporter.snapshot import Agents, NodeView, Snapshot
+from exporter.sources.agent_access import AgentAccess
 from exporter.sources.agent_targets import agent_urls, hosts_of, targets
 from exporter.sources.agent_text import read_view
 from exporter.sources.fetch import fetch
@@ -29,10 +31,16 @@ Ask = Callable[[str, str], Awaitable[NodeView]]
 """What asks the agent of a node at an address."""
 
 
-async def ask_agent(node: str, url: str) -> NodeView:
-    """Return what the agent of `node` says, or raise the `SourceError` that says why it does not."""
-    answer = await fetch(url, deadline_seconds=DEADLINE_SECONDS)
-    return await asyncio.to_thread(read_view, node, answer.body)
+def asking(settings: AgentsOf) -> Ask:
+    """Return what asks an agent, and shows it what the settings name."""
+    access = AgentAccess(settings)
+
+    async def ask(node: str, url: str) -> NodeView:
+        """Return what the agent of `node` says, or raise the `SourceError` that says why it does not."""
+        answer = await fetch(url, deadline_seconds=DEADLINE_SECONDS, access=access.now())
+        return await asyncio.to_thread(read_view, node, answer.body)
+
+    return ask
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +58,13 @@ class AgentsSource:
         pools: Sequence[Pool],
         *,
         own: str = "",
-        ask: Ask = ask_agent,
+        ask: Ask | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
         self._pools = tuple(pools)
         self._own = own
-        self._ask = ask
+        self._ask = ask or asking(settings)
         self._clock = clock
         self._look: Callable[[], Snapshot] = lambda: Snapshot(node=own)
         self._hosts: frozenset[str] = frozenset()

@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from exporter.errors import SourceError, SourceErrorKind
+from exporter.secret import NOTHING, Secret
 
 if TYPE_CHECKING:
+    import ssl
+
     import aiohttp
 
 LARGEST_BODY: Final = 8 << 20  # bytes, decoded
@@ -35,17 +38,54 @@ class Answer:
     content_type: str
 
 
-async def fetch(url: str, *, deadline_seconds: float = DEADLINE_SECONDS) -> Answer:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """What opens a door: TLS, the name that the other side's certificate must carry, and the header that is shown."""
+
+    tls: "ssl.SSLContext | None" = None
+    server_name: str = ""
+    authorization: Secret = NOTHING
+    secrets: tuple[Secret, ...] = ()  # what must not come back: the other side may echo it
+
+    def hide_in(self, text: str) -> str:
+        """Return `text` without the secrets."""
+        for secret in self.secrets:
+            text = secret.hide_in(text)
+        return text
+
+    def headers(self) -> dict[str, str]:
+        """Return what is sent besides the usual."""
+        return {"Authorization": self.authorization.reveal()} if self.authorization else {}
+
+
+OPEN: Final = Access()
+
+
+async def fetch(url: str, *, deadline_seconds: float = DEADLINE_SECONDS, access: Access = OPEN) -> Answer:
     """Return what `url` answers, whole, or raise the `SourceError` that says what was wrong with it."""
+    try:
+        answer = await _translated(url, deadline_seconds, access)
+    except SourceError as error:
+        raise SourceError(error.kind, access.hide_in(str(error))) from None
+    if any(secret.is_in(answer.body) for secret in access.secrets):
+        raise SourceError("bad_answer", f"{url}: expected metrics, found in them what was shown to be let in")
+    return answer
+
+
+async def _translated(url: str, deadline_seconds: float, access: Access) -> Answer:
     # Imported late: whoever reads no exporter over HTTP does not pay for a client.
     import aiohttp  # noqa: PLC0415
 
     try:
         async with asyncio.timeout(deadline_seconds):
-            return await _get(url)
+            return await _get(url, access)
     except TimeoutError as error:
         raise SourceError(
             "timeout", f"{url}: expected an answer within {deadline_seconds:g} s, found none that was whole"
+        ) from error
+    except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError) as error:
+        raise SourceError(
+            "refused", f"{url}: expected TLS that can be trusted, found: {_tls_problem(error)}"
         ) from error
     except aiohttp.ClientConnectorError as error:
         raise SourceError("refused", f"{url}: expected somebody who listens, found: {error.os_error}") from error
@@ -53,11 +93,16 @@ async def fetch(url: str, *, deadline_seconds: float = DEADLINE_SECONDS) -> Answ
         raise SourceError(
             "bad_answer", f"{url}: expected a whole answer, found a broken one: {_short(error)}"
         ) from error
+    except aiohttp.ServerDisconnectedError as error:
+        raise SourceError(
+            "bad_answer",
+            f"{url}: expected an HTTP answer, found a connection that was closed: it may ask for TLS or a certificate",
+        ) from error
     except aiohttp.ClientError as error:
         raise SourceError("bad_answer", f"{url}: expected an HTTP answer, found: {_short(error)}") from error
 
 
-async def _get(url: str) -> Answer:
+async def _get(url: str, access: Access) -> Answer:
     import aiohttp  # noqa: PLC0415
 
     # A connection of its own each time: nothing of one answer, cookies included, is kept for the next.
@@ -66,7 +111,13 @@ async def _get(url: str) -> Answer:
         aiohttp.ClientSession(
             connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False, headers=_HEADERS
         ) as session,
-        session.get(url, allow_redirects=False) as response,
+        session.get(
+            url,
+            allow_redirects=False,
+            headers=access.headers(),
+            ssl=access.tls or True,
+            server_hostname=access.server_name or None,
+        ) as response,
     ):
         body = await _read(url, response)
         _refuse_page(url, response.status, body)
@@ -141,6 +192,13 @@ def _refuse_status(url: str, status: int, body: bytes) -> None:
         return
     said = _printable(body[:_EXCERPT].decode("utf-8", "replace"))
     raise SourceError(_KINDS.get(status, "bad_answer"), f"{url}: expected status 200, found {status}: {said}")
+
+
+def _tls_problem(error: "aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError") -> str:
+    cause = (
+        getattr(error, "certificate_error", None) or error.os_error
+    )  # the library's own text names the whole of the connection
+    return getattr(cause, "verify_message", "") or getattr(cause, "reason", "") or _short(error)
 
 
 def _short(error: Exception) -> str:

@@ -13,7 +13,8 @@ import msgspec
 
 from exporter.cluster import Controller, DaemonPod, LoadPart, Pod, Workloads
 from exporter.config import Config
-from exporter.config_cluster import AgentsOf, Pool
+from exporter.config_agents import AgentsOf
+from exporter.config_cluster import Pool
 from exporter.facts.membership import belongs
 from exporter.sources.object_json import Json, MetadataJson, only
 from exporter.sources.pod_json import Keys, PodJson, asks_for_claims, decode_pod, is_ready, lane_of, pod_record

@@ -9,9 +9,9 @@ from typing import Final
 from exporter.backend import Backend
 from exporter.config_path import Lane
 from exporter.errors import ConfigError
+from exporter.secret import Secret, read_key
 from probes.backends.look import Memory, Moment, as_backend, decide
 from probes.backends.pages import Pages
-from probes.secret import Secret, read_key
 
 _NO_KEY: Final = "the key that is configured for the lane's server could not be read"
 

@@ -12,8 +12,8 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from exporter.errors import ConfigError
+from exporter.secret import Secret
 from probes.failure import Failure, WireError
-from probes.secret import Secret
 from probes.version import user_agent
 
 DEADLINE_SECONDS: Final = 1.5

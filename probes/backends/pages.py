@@ -11,12 +11,12 @@ from typing import Final
 from exporter.backend import ScrapeState
 from exporter.config_path import Lane
 from exporter.errors import SourceError
+from exporter.secret import Secret
 from probes.backends import generic, llamacpp
 from probes.backends.look import Memory
 from probes.backends.metrics import Reading, read_engine
 from probes.backends.page import LARGEST_METRICS, PLAIN_TEXT, Address, Page, Visit, read_page
 from probes.backends.sight import Life, Sight, Work, life_of, scrape_of
-from probes.secret import Secret
 
 _METRICS: Final = Visit(accept=PLAIN_TEXT, largest=LARGEST_METRICS)
 _MODELS: Final = "/v1/models"

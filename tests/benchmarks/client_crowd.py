@@ -1,4 +1,7 @@
-"""Clients that are a burden: half-open, silent, slow; and those that only scrape, all on one thread."""
+"""Clients that are a burden: half-open, silent, slow; and those that only scrape, all on one thread.
+
+A connection ends at once: a polite end of TLS waits for the other side, longer than whoever runs them may be there.
+"""
 
 import asyncio
 import random
@@ -51,7 +54,7 @@ class Crowd:
             await reader.read()
             self.cut += 1
         finally:
-            writer.close()
+            writer.transport.abort()
 
     async def _silent(self) -> None:
         """Connect and say nothing, where TLS is spoken not even hello."""
@@ -60,7 +63,7 @@ class Crowd:
             await reader.read()
             self.cut += 1
         finally:
-            writer.close()
+            writer.transport.abort()
 
     async def _slow(self) -> None:
         """Ask for the page and read a byte each second."""
@@ -71,7 +74,7 @@ class Crowd:
                 await asyncio.sleep(1)
             self.cut += 1
         finally:
-            writer.close()
+            writer.transport.abort()
 
     async def _scrape(self) -> None:
         began = time.perf_counter()
@@ -82,7 +85,7 @@ class Crowd:
                     writer.write(_WHOLE)
                     head, _, body = (await reader.read()).partition(b"\r\n\r\n")
                 finally:
-                    writer.close()
+                    writer.transport.abort()
         except (TimeoutError, OSError):
             self.lost += 1
             raise

@@ -58,6 +58,10 @@ class Subject:
         self.cpu_seconds += cost.cpu_seconds(pids) - before
         connection.close()
 
+    def text(self) -> bytes:
+        """Return the page of the last scrape."""
+        return gzip.decompress(self.body) if self.body[:2] == b"\x1f\x8b" else self.body
+
     def quantile(self, share: float) -> float:
         """Return a quantile of the scrapes, milliseconds."""
         return statistics.quantiles(self.seconds, n=1000, method="inclusive")[round(share * 1000) - 1] * 1e3
@@ -96,7 +100,7 @@ def _wait_for(subject: Subject, needle: bytes) -> None:
     while time.monotonic() < deadline:
         with suppress(OSError):
             subject.scrape(1)
-        if needle in _text(subject):
+        if needle in subject.text():
             subject.seconds.clear()
             subject.cpu_seconds = 0.0
             return
@@ -107,10 +111,18 @@ def _wait_for(subject: Subject, needle: bytes) -> None:
 class Stage:
     """Starts the programs, each on a fake driver of its own with the same eight cards."""
 
-    def __init__(self, stack: ExitStack, directory: Path, *, delay_us: int) -> None:
+    def __init__(
+        self,
+        stack: ExitStack,
+        directory: Path,
+        *,
+        delay_us: int,
+        entering: tuple[list[str], dict[str, str]] = ([], {}),  # read only
+    ) -> None:
         self._stack = stack
         self._directory = directory
         self._delay_us = delay_us
+        self._entering = entering  # what goes before each command line, and its variables
         self._library = build.build(directory / "nvml")
         self.drivers: dict[str, scenario.Scenario] = {}
 
@@ -156,7 +168,9 @@ class Stage:
         driver = scenario.Scenario(home, {**scenario.h100_node(_CARDS), "delay_us.*": self._delay_us})
         self.drivers[name] = driver
         environment = {**driver.environment, **scenario.preload_environment(self._library)}
-        subject = Subject(name, self._stack.enter_context(_running(command, environment)), port)
+        before, variables = self._entering
+        running = _running([*before, *command], environment | variables)
+        subject = Subject(name, self._stack.enter_context(running), port)
         _wait_for(subject, needle)
         return subject
 
@@ -181,15 +195,11 @@ def _calls_a_minute(stage: Stage, subject: Subject, seconds: float, *, scrapes_a
     return (stage.calls(subject.name) - before) / (time.monotonic() - started) * 60
 
 
-def _text(subject: Subject) -> bytes:
-    return gzip.decompress(subject.body) if subject.body[:2] == b"\x1f\x8b" else subject.body
-
-
 def _report(subjects: list[Subject]) -> None:
     print(f"{'':18}{'samples':>8}{'bytes':>9}{'p50 ms':>9}{'p99 ms':>9}{'CPU ms':>9}{'RSS MiB':>9}{'PSS MiB':>9}")
     for one in subjects:
         pids = cost.family(one.process.pid)
-        body = _text(one)
+        body = one.text()
         samples = sum(not line.startswith(b"#") for line in body.splitlines())
         print(
             f"{one.name:18}{samples:8d}{len(body):9d}{one.quantile(0.5):9.3f}{one.quantile(0.99):9.3f}"
@@ -203,7 +213,7 @@ def _bars(ours: Subject, peer: Subject, floor: Subject, idle: float, busy: float
     to_floor = ours.quantile(0.5) / floor.quantile(0.5)
     to_peer = peer.quantile(0.5) / ours.quantile(0.5)
     cpu_to_peer = peer.cpu_milliseconds / ours.cpu_milliseconds
-    families = _text(ours).count(b"# TYPE")
+    families = ours.text().count(b"# TYPE")
     return [
         (f"{families} families of {_CARDS} cards, at least 60", families >= 60),
         (f"p50 is {to_floor:.2f} times the floor's, at most 5", to_floor <= 5),

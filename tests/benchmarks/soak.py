@@ -120,17 +120,29 @@ def _watcher(config: Path, key: str) -> Iterator[tuple[int, int]]:
 async def _scrape_for_ever(port: int, counted: Counted, pause: float) -> None:
     while True:
         try:
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            while True:
-                writer.write(_REQUEST)
-                head = await reader.readuntil(b"\r\n\r\n")
-                await reader.readexactly(int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0]))
-                counted.scrapes += head.startswith(b"HTTP/1.1 200")
-                counted.failed += not head.startswith(b"HTTP/1.1 200")
-                await asyncio.sleep(pause)
+            async with _connected(port) as (reader, writer):
+                while True:
+                    writer.write(_REQUEST)
+                    head = await reader.readuntil(b"\r\n\r\n")
+                    await reader.readexactly(int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0]))
+                    counted.scrapes += head.startswith(b"HTTP/1.1 200")
+                    counted.failed += not head.startswith(b"HTTP/1.1 200")
+                    await asyncio.sleep(pause)
         except (OSError, asyncio.IncompleteReadError):
             counted.failed += 1
             await asyncio.sleep(0.2)
+
+
+@asynccontextmanager
+async def _connected(port: int) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """Connect to the watcher; the connection is closed also where the task is cancelled in its midst."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
 
 
 async def soak(*, seconds: float, rate: float) -> Counted:
@@ -163,10 +175,9 @@ async def _wait_for(port: int) -> None:
 async def _probes(port: int) -> int:
     """Return how many probes were answered well."""
     with suppress(OSError, asyncio.IncompleteReadError):
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-        page = (await reader.read()).decode()
-        writer.close()
+        async with _connected(port) as (reader, writer):
+            writer.write(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            page = (await reader.read()).decode()
         wanted = [
             line for line in page.splitlines() if line.startswith(str(c.PROBE_ATTEMPTS)) and 'outcome="ok"' in line
         ]

@@ -214,3 +214,42 @@ def test_the_notes_say_what_is_missing(helm: Helm) -> None:
         "The guard is in force with Audit, Warn; the active lane is qwen36-35b-gguf-fast",
     ):
         assert line in notes
+
+
+_TRUST: Final = "config.agents.ca_file=/etc/lanewatch-web/ca.crt"
+_SHOW: Final = "config.agents.username=... config.agents.password_file=..."
+_AGENTS_DOORS: Final = "config.web.token_review is of the watcher"
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        pytest.param(["--set=web.configSecret=w,web.tls=true"], {_TRUST, _SHOW}, id="TLS and perhaps passwords"),
+        pytest.param(["--set=web.configSecret=w"], {_SHOW}, id="perhaps passwords"),
+        pytest.param(["--set=web.configSecret=w,config.agents.enabled=false"], set(), id="agents are not asked"),
+        pytest.param(["--values", CHART / "ci" / "mig-values.yaml"], set(), id="all is said"),
+        pytest.param(["--set=config.web.token_review=true"], {_AGENTS_DOORS}, id="tokens are judged"),
+    ],
+)
+def test_the_notes_say_what_opens_the_agents_doors(helm: Helm, given: list[str | Path], expected: set[str]) -> None:
+    """Whoever shuts the agents' doors is told what the watcher needs."""
+    notes = helm.run("install", "x", CHART, "--dry-run=client", *given).well.partition("NOTES:")[2]
+    assert {line for line in (_TRUST, _SHOW, _AGENTS_DOORS) if line in notes} == expected
+
+
+def test_agents_behind_tls_are_asked_over_tls(helm: Helm) -> None:
+    """What makes the ports speak TLS makes the watcher speak it too; what the values say wins."""
+
+    def scheme(*settings: str) -> str:
+        (text,) = [
+            one["data"]["lanewatch.yaml"]
+            for one in of_kind(helm.template(*settings), "ConfigMap")
+            if "lanewatch.yaml" in one["data"]
+        ]
+        return str(yaml.safe_load(text)["agents"].get("scheme", "http"))
+
+    assert [scheme(), scheme("--set=web.tls=true"), scheme("--set=web.tls=true,config.agents.scheme=http")] == [
+        "http",
+        "https",
+        "http",
+    ]

@@ -13,7 +13,7 @@ from exporter.catalogue import METRICS
 from exporter.chart.documents import EXAMPLES, FOLDER, render, rows, schema
 from exporter.chart.values import Values
 from exporter.config import parse_config
-from exporter.rights import RIGHTS
+from exporter.rights import REVIEWS, RIGHTS
 from exporter.version import VERSION
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
@@ -132,6 +132,7 @@ def _choices(part: str, name: str) -> set[str]:
         pytest.param({"kubelet": {"podResources": "run/kubelet.sock"}}, "regex", id="a path that is none"),
         pytest.param({"image": {"digest": "sha256:1"}}, "regex", id="a digest that is none"),
         pytest.param({"secretVariables": [{"variable": "A", "value": "sk-1"}]}, "`value`", id="a key in the values"),
+        pytest.param({"config": {"agents": {"password": "x"}}}, "field `password`", id="a password in the values"),
     ],
 )
 def test_values_refuse(document: dict[str, Any], message: str) -> None:
@@ -151,8 +152,10 @@ def test_the_schema_closes_every_part() -> None:
 def test_the_table_of_rights_is_the_programs() -> None:
     """The roles are made of `exporter/rights.py` and of nothing else."""
     table = yaml.safe_load((_CHART / "files" / "rights.yaml").read_text(encoding="utf-8"))
-    assert [(one["apiGroup"], one["resource"], one["namespaced"]) for one in table] == [
-        (right.group, right.resource, right.is_namespaced) for right in RIGHTS
+    found = [tuple(one[key] for key in ("apiGroup", "resource", "verbs", "default", "namespaced")) for one in table]
+    assert found == [
+        (right.group, right.resource, list(right.verbs), right.is_default, right.is_namespaced)
+        for right in (*RIGHTS, *REVIEWS)
     ]
     for role in ("role.yaml", "clusterrole.yaml"):
         text = (_CHART / "templates" / role).read_text(encoding="utf-8")

@@ -4,9 +4,11 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+import httpx
 import pytest
 import yaml
 
@@ -14,8 +16,9 @@ from e2e.helm import CHART, Helm, installed, namespace, of_kind
 from e2e.node import LANEWATCH, Exporter, exporter
 from e2e.processes import LOOPBACK
 from e2e.test_rights import everything_that
+from e2e.waiting import eventually
 from exporter import catalogue as c
-from exporter.rights import RIGHTS, VERBS, Right, rules
+from exporter.rights import REVIEWS, RIGHTS, Right, rules
 
 pytestmark = pytest.mark.real
 
@@ -41,6 +44,9 @@ def table(*, without: str = "", namespaced: bool | None = None) -> Triples:
     return triples([{"rules": rules(rights)}])
 
 
+REVIEWING: Final = triples([{"rules": rules(REVIEWS)}])
+
+
 def test_the_role_is_the_table(helm: Helm) -> None:
     """One ClusterRole, with what the program needs and nothing else."""
     objects = helm.template()
@@ -64,6 +70,27 @@ def test_namespaces_make_roles(helm: Helm) -> None:
 
 
 @pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        pytest.param("", table() | REVIEWING, id="everywhere"),
+        pytest.param(
+            ",config.kubernetes.namespaces={vllm}", table(namespaced=False) | REVIEWING, id="beside Roles of namespaces"
+        ),
+        pytest.param(",config.kubernetes.enabled=false", REVIEWING, id="nothing else is asked"),
+    ],
+)
+def test_who_judges_tokens_may_ask_for_reviews(helm: Helm, settings: str, expected: Triples) -> None:
+    """Two questions more, over the whole cluster, for the watcher; and it has a token of its own to ask with."""
+    objects = helm.template(f"--set=config.web.token_review=true{settings}")
+    assert triples(of_kind(objects, "ClusterRole")) == expected
+    automounted = {
+        one["kind"]: one["spec"]["template"]["spec"]["automountServiceAccountToken"]
+        for one in of_kind(objects, "DaemonSet", "Deployment")
+    }
+    assert automounted == {"DaemonSet": False, "Deployment": True}
+
+
+@pytest.mark.parametrize(
     "settings",
     [
         pytest.param(["--set=role=node"], id="agents alone"),
@@ -83,13 +110,12 @@ def started(objects: list[Any], kind: str, directory: Path, environment: Mapping
     """Run what the container of that kind would run, with the configuration of the ConfigMap."""
     (workload,) = of_kind(objects, kind)
     (container,) = workload["spec"]["template"]["spec"]["containers"]
-    (text,) = [
-        one["data"]["lanewatch.yaml"] for one in of_kind(objects, "ConfigMap") if "lanewatch.yaml" in one["data"]
-    ]
-    config = directory / "lanewatch.yaml"
-    config.write_text(text, encoding="utf-8")
-    here = {"--config": str(config), "--web.listen-address": f"{LOOPBACK}:0"}
+    (files,) = [one["data"] for one in of_kind(objects, "ConfigMap") if "lanewatch.yaml" in one["data"]]
     pairs = [argument.partition("=") for argument in container["args"]]
+    directory.mkdir(exist_ok=True)
+    config = directory / Path(next(value for name, _, value in pairs if name == "--config")).name
+    config.write_text(files[config.name], encoding="utf-8")
+    here = {"--config": str(config), "--web.listen-address": f"{LOOPBACK}:0"}
     assert here.keys() <= {name for name, _, _ in pairs}
     line = [LANEWATCH, *container["command"][1:], *(f"{name}={here.get(name, value)}" for name, _, value in pairs)]
     with exporter(line, directory, environment) as serving:
@@ -151,6 +177,27 @@ def test_both_in_one_start_as_the_chart_says(helm: Helm, watched: str, tmp_path:
         assert both.series(c.GPUS, view="expected") == [1.0]
 
 
+def test_tokens_are_judged_as_the_chart_says(helm: Helm, tmp_path: Path) -> None:
+    """The watcher lets in a scraper with the right, by the account's own token; its agent starts beside it."""
+    reviewing = "--set=config.web.token_review=true"
+    scraper = helm.cluster.account(namespace(helm.cluster, "scraping"), "scraper")
+    helm.cluster.grant("scraping", "scraper", [{"nonResourceURLs": ["/metrics"], "verbs": ["get"]}])
+    objects = helm.template(reviewing)
+    with installed(helm, reviewing, release="judge"):
+        token = helm.kubectl("create", "token", "judge-lanewatch", "--namespace=lanewatch").well.strip()
+        kubeconfig = {"KUBECONFIG": str(helm.cluster.kubeconfig_of(token))}
+        with started(objects, "Deployment", tmp_path / "watcher", kubeconfig) as watcher:
+            eventually(partial(_status, watcher.url, scraper), 200, within=20, what="the scraper")
+            assert [_status(watcher.url, other) for other in (token, "made-up")] == [401, 401]
+    with started(objects, "DaemonSet", tmp_path / "agent", {"NODE_NAME": "gpu-worker-0"}) as agent:
+        assert agent.series(c.BUILD_INFO, role="node") == [1.0]
+
+
+def _status(url: str, token: str) -> int:
+    headers = {"Authorization": f"Bearer {token}"}
+    return httpx.get(f"{url}/metrics", headers=headers, timeout=10, trust_env=False).status_code
+
+
 def test_roles_of_namespaces_are_enough(helm: Helm, tmp_path: Path) -> None:
     """With a Role in each namespace that it watches, the true program is refused nothing either."""
     narrow = "--set=config.kubernetes.namespaces={vllm,lanewatch}"
@@ -174,7 +221,7 @@ def test_the_account_may_do_nothing_else(helm: Helm, watched: str) -> None:
 def test_it_can(helm: Helm, watched: str, right: Right) -> None:
     """`kubectl auth can-i` says yes to each right of the table, in every namespace."""
     resource = f"{right.resource}.{right.group}" if right.group else right.resource
-    for verb in VERBS:
+    for verb in right.verbs:
         assert _can(helm, watched, verb, resource) == "yes"
 
 

@@ -1,4 +1,4 @@
-"""A real Prometheus before the door: TLS, a password, a client certificate; and what a crowd of bad clients costs."""
+"""Before the door: a real Prometheus, the watcher, by TLS, password and certificate; and a crowd of bad clients."""
 
 import asyncio
 import time
@@ -14,10 +14,10 @@ import yaml
 from benchmarks.client_crowd import Crowd
 from benchmarks.doors import burden, server, trusting
 from benchmarks.soak import soak
-from e2e.leftovers import swept
 from e2e.monitoring import prometheus_scraping
-from e2e.node import LANEWATCH
+from e2e.node import LANEWATCH, exporter, serve_command
 from e2e.processes import LOOPBACK, Command, free_port, running
+from exporter import catalogue as c
 from fakes.doors import TLS
 from fakes.doors import trusting as trusting_as
 
@@ -37,7 +37,8 @@ def _exporter(directory: Path, web: dict[str, Any]) -> Iterator[int]:
     address = f"{LOOPBACK}:{port}"
     line: list[str | Path] = [LANEWATCH, "serve", "--role", "node", "--web.listen-address", address]
     line += ["--web.config.file", path]
-    with running(Command(name="lanewatch", line=line, directory=directory)) as program:
+    node = {"NODE_NAME": "gpu-worker-1"}
+    with running(Command(name="lanewatch", line=line, directory=directory, environment=node)) as program:
         program.wait_until(lambda: "serving https" in program.log.read_text(), within=_SOON)
         yield port
 
@@ -86,6 +87,32 @@ def test_prometheus_shows_a_certificate_whose_name_is_allowed(tmp_path: Path) ->
             prometheus.eventually('up{job="nameless"}', [0], within=_SOON)
 
 
+def test_the_watcher_is_let_in_with_what_its_files_say_now(tmp_path: Path) -> None:
+    """An agent behind TLS, a certificate and a password is heard; a wrong password is not, until it is mended."""
+    client = {"client_auth_type": "RequireAndVerifyClientCert", "client_ca_file": str(TLS / "client-one.crt")}
+    web = {"tls_server_config": _tls(**client), "basic_auth_users": {"carol": _CAROL}}
+    password = tmp_path / "password"
+    password.write_text("carol123\n")
+    with _exporter(tmp_path / "agent", web) as port:
+        agents = {
+            "urls": {"gpu-worker-1": f"https://{LOOPBACK}:{port}/metrics"},
+            "interval_seconds": 1,
+            "ca_file": str(TLS / "localhost.crt"),
+            "server_name": "localhost",
+            "client_certificate_file": str(TLS / "client-one.crt"),
+            "client_key_file": str(TLS / "client-one.key"),
+            "username": "carol",
+            "password_file": str(password),
+        }
+        line = serve_command({"kubernetes": {"enabled": False}, "agents": agents}, tmp_path, "--role", "cluster")
+        with exporter([*line, "--log.level", "debug"], tmp_path, {}) as watcher:
+            for now, is_heard in (("carol123", 1), ("carol124", 0), ("carol123", 1)):
+                password.write_text(now)
+                watcher.eventually(c.AGENT_UP, is_heard, node="gpu-worker-1")
+            shown = watcher.program.log.read_text() + watcher.page()
+        assert [secret for secret in ("carol123", "carol124") if secret in shown] == []
+
+
 def test_a_crowd_of_bad_clients_holds_nothing_for_long(tmp_path: Path) -> None:
     """The short form of `benchmarks.doors`, by counts: who is half open is cut, and everything is given back."""
     with server(tmp_path) as (pid, port):
@@ -100,8 +127,7 @@ def test_a_crowd_of_bad_clients_holds_nothing_for_long(tmp_path: Path) -> None:
 
 def test_what_everybody_does_at_once_leaves_nothing_behind() -> None:
     """The short form of `benchmarks.soak`, by counts: scraped, probing, told of pods, it holds no more than before."""
-    with swept():
-        counted = asyncio.run(soak(seconds=8, rate=100))
+    counted = asyncio.run(soak(seconds=8, rate=100))
     half = len(counted.states) // 2
     before, after = ({state for _, state in states} for states in (counted.states[:half], counted.states[half:]))
     assert counted.failed == 0

@@ -13,11 +13,11 @@ from e2e.path import Lane as Server
 from exporter.config import Config
 from exporter.config_path import Alias, Gateway, Lane
 from exporter.route import Request
+from exporter.secret import Secret
 from probes.backends.looker import Looker
 from probes.ledger import Ledger
 from probes.on_demand import OnDemand
 from probes.prober import Prober
-from probes.secret import Secret
 from probes.turn import Turns
 
 pytestmark = pytest.mark.real

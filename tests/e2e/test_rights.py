@@ -12,7 +12,7 @@ from e2e.stage import FAST, LABELS, load
 from e2e.waiting import eventually
 from e2e.watcher import Watcher, holding, values, watching
 from exporter import catalogue as c
-from exporter.rights import RIGHTS, VERBS, Right, rules
+from exporter.rights import REVIEWS, RIGHTS, Right, rules
 
 pytestmark = pytest.mark.real
 
@@ -47,9 +47,14 @@ def account_with(cluster: Cluster, name: str, rights: Iterable[Right], *, within
     token = cluster.account("rights", name)
     cluster.grant("rights", name, rules(given), within=within)
     for right in given:
-        asked = {"verb": "watch", "group": right.group, "resource": right.resource, "namespace": within}
+        asked = {"verb": right.verbs[-1], "group": right.group, "resource": right.resource, "namespace": within}
         eventually(partial(may, cluster, token, **asked), expected=True, within=SOON, what=str(asked))
     return token
+
+
+def triples(rights: Iterable[Right]) -> set[Rule]:
+    """Return verb, group and resource of every right."""
+    return {(verb, right.group, right.resource) for right in rights for verb in right.verbs}
 
 
 def may(cluster: Cluster, token: str, **attributes: str) -> bool:
@@ -101,9 +106,14 @@ def test_they_give_nothing_else(cluster: Cluster, namespace: str) -> None:
     """What the account may do beyond what any account may do is the table, word for word."""
     anyone = everything_that(cluster, cluster.account("rights", "anyone"), namespace)
     token = account_with(cluster, "nothing-else", RIGHTS)
+    assert everything_that(cluster, token, namespace) - anyone == triples(RIGHTS)
 
-    table = {(verb, right.group, right.resource) for right in RIGHTS for verb in VERBS}
-    assert everything_that(cluster, token, namespace) - anyone == table
+
+def test_reviews_give_nothing_else_either(cluster: Cluster, namespace: str) -> None:
+    """Who also judges tokens may ask two questions more, and no more than that."""
+    anyone = everything_that(cluster, cluster.account("rights", "anyone"), namespace)
+    token = account_with(cluster, "reviews", (*RIGHTS, *REVIEWS))
+    assert everything_that(cluster, token, namespace) - anyone == triples((*RIGHTS, *REVIEWS))
 
 
 @pytest.mark.parametrize(
@@ -133,6 +143,8 @@ def test_they_give_nothing_else(cluster: Cluster, namespace: str) -> None:
         pytest.param("create", "", "serviceaccounts/token", id="make a token"),
         pytest.param("escalate", "rbac.authorization.k8s.io", "clusterroles", id="give itself more"),
         pytest.param("impersonate", "", "users", id="be somebody else"),
+        pytest.param("create", "authentication.k8s.io", "tokenreviews", id="ask whose a token is"),
+        pytest.param("create", "authorization.k8s.io", "subjectaccessreviews", id="ask what others may do"),
     ],
 )
 def test_it_may_not(cluster: Cluster, watcher_token: str, verb: str, group: str, resource: str) -> None:

@@ -17,12 +17,12 @@ from e2e.faults.stub import Stub
 from e2e.path import KEY, PROJECTOR, Deployment, Lane, LiteLLM, litellm
 from exporter.config_path import Alias, Gateway, Kind
 from exporter.config_path import Lane as LaneOf
+from exporter.secret import Secret
 from exporter.snapshot import Snapshot
 from probes.attempt import Attempt, ask
 from probes.listing import first_model
 from probes.outcome import judge
 from probes.question import direct_question, gateway_question
-from probes.secret import Secret
 from probes.verdict import Case, Probed, judge_layers
 
 pytestmark = pytest.mark.real

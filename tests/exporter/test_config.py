@@ -42,6 +42,23 @@ def test_a_huge_file_is_not_read(tmp_path: Path) -> None:
         read_config(str(path))
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("agents: {scheme: https, username: u, password_file: p}", id="a certificate is verified"),
+        pytest.param("agents: {namespace: n, username: u, password_file: p}", id="agents of one namespace"),
+        pytest.param(
+            "kubernetes: {enabled: false}\nagents: {urls: {n: 'http://a:1/metrics'}, username: u, password_file: p}",
+            id="agents by their addresses alone",
+        ),
+        pytest.param("agents: {urls: {n: 'https://a:1/metrics'}, ca_file: c}", id="TLS by an address alone"),
+    ],
+)
+def test_what_is_shown_to_those_who_are_named_is_taken(text: str) -> None:
+    """A password may go out where it is known to whom."""
+    assert parse_config(text, "x.yaml").agents != Config().agents
+
+
 def test_the_reference_is_a_valid_file_of_defaults() -> None:
     assert parse_config(reference(), "reference") == Config()
 

@@ -3,7 +3,8 @@ from itertools import groupby
 import pytest
 
 from exporter.config_cluster import Kubernetes
-from exporter.rights import RIGHTS, Right, rules
+from exporter.config_web import WebAccess
+from exporter.rights import REVIEWS, RIGHTS, Right, rules
 
 
 @pytest.mark.parametrize("right", RIGHTS, ids=lambda right: right.resource)
@@ -12,6 +13,14 @@ def test_each_right_names_the_key_that_turns_it_off(right: Right) -> None:
     section, _, key = right.setting.partition(".")
     assert section == "kubernetes"
     assert isinstance(getattr(Kubernetes(), key), bool)
+
+
+@pytest.mark.parametrize("right", REVIEWS, ids=lambda right: right.resource)
+def test_reviews_are_asked_for_by_a_key_that_is_off(right: Right) -> None:
+    """To create anything, if only a question, is a right that nobody has who did not ask for it."""
+    section, _, key = right.setting.partition(".")
+    assert section == "web"
+    assert getattr(WebAccess(), key) is right.is_default is False
 
 
 def test_a_source_is_turned_off_as_a_whole() -> None:
@@ -31,4 +40,8 @@ def test_rules_are_one_a_group() -> None:
             "resources": ["resourceclaims", "resourceslices"],
             "verbs": ["list", "watch"],
         },
+    ]
+    assert rules(REVIEWS) == [
+        {"apiGroups": ["authentication.k8s.io"], "resources": ["tokenreviews"], "verbs": ["create"]},
+        {"apiGroups": ["authorization.k8s.io"], "resources": ["subjectaccessreviews"], "verbs": ["create"]},
     ]

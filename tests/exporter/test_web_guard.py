@@ -14,7 +14,7 @@ from exporter.server import application
 from exporter.status import Status
 from exporter.web_door import build_door
 from exporter.web_guard import Limits
-from fakes.doors import TLS, behind
+from fakes.doors import TLS, behind, trusting
 from fakes.reference_node import page
 
 _SOON = 0.2  # seconds of a limit that is waited for
@@ -90,6 +90,28 @@ def test_a_silent_tls_client_is_cut_and_delays_nobody() -> None:
             return await _heard(await _connect(url))
 
     assert asyncio.run(go()) == b""
+
+
+def test_over_tls_an_answer_that_was_taken_is_over() -> None:
+    """Also of a whole page, on a connection of its own each time: none waits for a client that has read everything."""
+    door = build_door(str(TLS / "web.yaml"))
+    asked = b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+
+    async def go() -> list[bytes]:
+        async with behind(lambda: door) as url:
+            port = int(url.rpartition(":")[2])
+
+            async def scrape() -> bytes:
+                reader, writer = await asyncio.open_connection("localhost", port, ssl=trusting())
+                writer.write(asked)
+                async with asyncio.timeout(5):
+                    answer = await reader.read()
+                writer.transport.abort()
+                return answer[:12]
+
+            return await asyncio.gather(*(scrape() for _ in range(20)), *(scrape() for _ in range(20)))
+
+    assert asyncio.run(go()) == [b"HTTP/1.1 200"] * 40
 
 
 def test_a_connection_that_rests_is_kept_and_one_that_asks_half_again_is_cut() -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from exporter import catalogue as c
 from exporter.config import Config, Kubelet, Nvml, Role
-from exporter.config_cluster import AgentsOf, Kubernetes
+from exporter.config_agents import AgentsOf
+from exporter.config_cluster import Kubernetes
 from exporter.config_exporters import Dcgm
 from exporter.exposition import Exposition
 from exporter.poll import Poller

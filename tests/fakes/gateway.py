@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from exporter.config_path import Kind
+from exporter.secret import Secret
 from probes.question import Question
-from probes.secret import Secret
 
 Step = bytes | float
 HANG = 3600.0

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from exporter.backend import Backend
 from exporter.config import Config
 from exporter.config_path import Alias, Gateway, Lane
+from exporter.secret import Secret
 from fakes.virtual_time import VirtualTime
 from probes.attempt import Attempt
 from probes.clock import Clock
@@ -15,7 +16,6 @@ from probes.ledger import Ledger
 from probes.prober import Prober
 from probes.question import Question
 from probes.schedule import ProbeSchedule
-from probes.secret import Secret
 from probes.turn import Turns
 
 GOOD = Attempt(

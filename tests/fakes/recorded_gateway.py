@@ -6,12 +6,12 @@ from types import SimpleNamespace
 import msgspec
 
 from exporter.config_path import Kind
+from exporter.secret import Secret
 from probes.attempt import Attempt
 from probes.found import Found
 from probes.kinds.table import KINDS
 from probes.kinds.transcript import error_facts
 from probes.question import Question
-from probes.secret import Secret
 from probes.served import read_served
 
 _ALL = Path(__file__).parents[1] / "fixtures"

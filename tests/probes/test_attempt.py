@@ -9,6 +9,7 @@ from collections.abc import Iterable
 import pytest
 
 from exporter.config_path import KINDS, Alias, Kind, Lane
+from exporter.secret import Secret
 from fakes.gateway import (
     DONE,
     HANG,
@@ -30,7 +31,6 @@ from probes.attempt import Attempt, ask
 from probes.found import Tokens
 from probes.outcome import judge
 from probes.question import direct_question
-from probes.secret import Secret
 from probes.version import user_agent
 
 ERROR_EVENT = b'data: {"error":{"message":"died"}}\n\n'

@@ -10,6 +10,7 @@ from urllib.parse import quote
 import pytest
 
 from exporter.config_path import KINDS, Kind
+from exporter.secret import Secret
 from fakes.gateway import (
     DONE,
     HANG,
@@ -25,7 +26,6 @@ from fakes.gateway import (
     whole,
 )
 from probes.attempt import Attempt, ask
-from probes.secret import Secret
 
 CANARY: Final = 'sk-canary/7f3a+9c"d'  # its forms in a URL and in JSON differ from it
 FORMS: Final = (CANARY, quote(CANARY, safe=""), json.dumps(CANARY)[1:-1])

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 
 from exporter.config_path import KINDS as NAMES
 from exporter.config_path import Alias, Gateway, Kind, Lane
+from exporter.secret import Secret
 from fakes.gateway import DONE, PONG, STOP, chunk
 from fakes.recorded_gateway import facts_of, found_in, question_of
 from probes.failure import WireError
 from probes.found import Flaw, Tokens
 from probes.kinds.table import KINDS
 from probes.question import Question, direct_question, gateway_question
-from probes.secret import Secret
 
 RECORDED = Path(__file__).parents[1] / "fixtures" / "routes"
 STREAMS = sorted(path.name for path in RECORDED.glob("*.sse"))

@@ -13,6 +13,7 @@ from exporter.backend import Backend
 from exporter.config import Config
 from exporter.config_path import Alias, Gateway, Lane, Probes
 from exporter.route import Handler, Reply, Request
+from exporter.secret import Secret
 from exporter.server import Listen, application, serving
 from exporter.status import Status
 from fakes.gateway import HANG, HEALTHY, fake_gateway
@@ -21,7 +22,6 @@ from fakes.reference_node import page
 from probes.ledger import Ledger
 from probes.on_demand import PATH, OnDemand, limit_seconds
 from probes.prober import Prober
-from probes.secret import Secret
 from probes.turn import Turns
 from probes.wiring import wire_probes
 

@@ -13,6 +13,7 @@ import pytest
 from exporter.config import Config
 from exporter.config_path import Alias, Gateway
 from exporter.errors import ConfigError
+from exporter.secret import Secret, read_key
 from exporter.snapshot import Snapshot
 from fakes.gateway import HEALTHY, PONG, FakeGateway, Step, error, fake_gateway, head, question_to
 from probes.attempt import Attempt, ask
@@ -23,7 +24,6 @@ from probes.objects import as_object
 from probes.outcome import judge
 from probes.record import Record
 from probes.report import Report
-from probes.secret import Secret, read_key
 from probes.verdict import root_cause
 from probes.waterfall import as_text
 

@@ -8,12 +8,12 @@ import aiohttp
 
 from exporter.backend import Backend
 from exporter.config_path import Alias, Lane
+from exporter.secret import Secret
 from probes.attempt import Attempt
 from probes.attempt import ask as ask_once
 from probes.backends.looker import Looker
 from probes.outcome import judge
 from probes.question import Question
-from probes.secret import Secret
 from probes.simulated_gateway import SimulatedPath, SimulatedPlan, simulated_path
 from probes.simulated_lane import SimulatedLane
 

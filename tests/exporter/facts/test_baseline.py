@@ -6,7 +6,8 @@ from typing import Final
 import pytest
 
 from exporter.cluster import Daemon, DaemonPod, Dra, NodeInfo, Nodes, OfferedDevice, Taint, Workloads
-from exporter.config_cluster import AgentsOf, NodeBaseline
+from exporter.config_agents import AgentsOf
+from exporter.config_cluster import NodeBaseline
 from exporter.facts.agreement import agreements
 from exporter.facts.baseline import CHECKS, checks, surroundings
 from exporter.facts.gpu_nodes import gpu_nodes

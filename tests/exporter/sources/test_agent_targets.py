@@ -6,7 +6,8 @@ from typing import Final
 import pytest
 
 from exporter.cluster import DaemonPod, Pod, Workloads
-from exporter.config_cluster import AgentsOf, Pool
+from exporter.config_agents import AgentsOf
+from exporter.config_cluster import Pool
 from exporter.sources.agent_targets import agent_urls, host_part, hosts_of, targets
 
 _SETTINGS: Final = AgentsOf()
@@ -57,6 +58,9 @@ def test_only_the_address_of_a_pod_elsewhere_is_an_address(address: str, expecte
     [
         pytest.param(_SETTINGS, [agent()], {"a": "http://10.42.1.7:19840/metrics"}, id="by its labels"),
         pytest.param(_SETTINGS, [agent(address="fd00::7")], {"a": "http://[fd00::7]:19840/metrics"}, id="by IPv6"),
+        pytest.param(
+            AgentsOf(scheme="https"), [agent()], {"a": "https://10.42.1.7:19840/metrics"}, id="over TLS, as it is said"
+        ),
         pytest.param(_SETTINGS, [agent(labels={"app": "dcgm-exporter"})], {}, id="another daemon"),
         pytest.param(_SETTINGS, [agent(node="")], {}, id="on no node"),
         pytest.param(AgentsOf(namespace="monitoring"), [agent()], {}, id="in another namespace"),

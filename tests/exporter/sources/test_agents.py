@@ -9,7 +9,8 @@ from typing import Final
 import pytest
 
 from exporter.cluster import DaemonPod, Pod, Workloads
-from exporter.config_cluster import AgentsOf, Pool
+from exporter.config_agents import AgentsOf
+from exporter.config_cluster import Pool
 from exporter.errors import SourceError
 from exporter.facts.node_views import own_view
 from exporter.poll import Poller, Schedule

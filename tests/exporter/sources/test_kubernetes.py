@@ -6,7 +6,8 @@ import pytest
 
 from exporter.cluster import Daemon, Events, Nodes
 from exporter.config import Config
-from exporter.config_cluster import AgentsOf, Kubernetes, Pool
+from exporter.config_agents import AgentsOf
+from exporter.config_cluster import Kubernetes, Pool
 from exporter.sources.following import Following
 from fakes.apiserver import FORBIDDEN, FakeApiServer, pod, refuse
 from fakes.cluster_sources import POOL, config_of, failure_of, read, running, source

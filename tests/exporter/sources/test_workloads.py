@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from exporter.cluster import DaemonPod
 from exporter.config import Config
-from exporter.config_cluster import AgentsOf, Kubernetes, Pool
+from exporter.config_agents import AgentsOf
+from exporter.config_cluster import Kubernetes, Pool
 from exporter.sources.workloads import Load, PodTrace, interest_of, join, sum_loads, trace_pod, trace_unreadable_pod
 from fakes.k8s_fixtures import raw
 

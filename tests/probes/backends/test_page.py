@@ -9,9 +9,9 @@ from typing import Final
 import pytest
 
 from exporter.config_path import Lane
+from exporter.secret import Secret
 from fakes.gateway import HANG, Step, fake_gateway, head
 from probes.backends.page import Address, Page, Visit, read_page
-from probes.secret import Secret
 
 VISIT: Final = Visit(largest=1000, deadline_seconds=0.3)
 GRACE: Final = 0.5  # seconds

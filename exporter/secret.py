@@ -1,4 +1,4 @@
-"""The gateway's key: read from a file or a variable, shown to nobody.
+"""Keys, passwords and tokens: read from a file or a variable, shown to nobody.
 
 Refuses to be printed, formatted or pickled: whatever leaves this process says `***` in its place.
 """
@@ -13,6 +13,7 @@ from exporter.errors import ConfigError
 
 _MASK: Final = "***"
 _LONGEST_KEY: Final = 8192  # bytes
+_SHORTEST_FOUND: Final = 12  # characters
 _TELLING: Final = 4  # characters of a secret that may be known: `sk-` and the like
 
 
@@ -32,9 +33,16 @@ class Secret:
         """Return `text` with the secret masked: a gateway may echo what it was sent, quoted for a URL or cut short."""
         if not self._value:
             return text
-        for form in (self._value, quote(self._value, safe=""), json.dumps(self._value)[1:-1]):
+        for form in self._forms():
             text = _cut_beginning(text.replace(form, _MASK), form)
         return text
+
+    def is_in(self, body: bytes) -> bool:
+        """Whether `body` holds the secret; what is as short as a word is not looked for, it may be one."""
+        return len(self._value) >= _SHORTEST_FOUND and any(form.encode() in body for form in self._forms())
+
+    def _forms(self) -> tuple[str, str, str]:
+        return self._value, quote(self._value, safe=""), json.dumps(self._value)[1:-1]
 
     def __bool__(self) -> bool:
         return bool(self._value)
@@ -50,6 +58,9 @@ class Secret:
 
     def __reduce__(self) -> tuple[type["Secret"], tuple[str]]:
         return (Secret, (_MASK,))
+
+
+NOTHING: Final = Secret("")
 
 
 def _cut_beginning(text: str, secret: str) -> str:
@@ -72,14 +83,25 @@ def read_secret(file: str, variable: str) -> Secret:
     return _checked(os.environ.get(variable, ""), f"${variable}")
 
 
-def _read_file(path: str) -> str:
+def read_password(file: str, variable: str) -> Secret:
+    """Return the password that the file holds, else the variable; unlike a key, it may be of any characters."""
+    where, text = (file, _read_file(file, "password")) if file else (f"${variable}", os.environ.get(variable, ""))
+    password = text.strip()
+    if not 0 < len(password) <= _LONGEST_KEY:
+        raise ConfigError(f"{where}: expected a password of 1 to {_LONGEST_KEY} characters, found {len(password)}")
+    if "\ufffd" in password or not password.isprintable():
+        raise ConfigError(f"{where}: expected a password in UTF-8 on one line, found another text (not shown)")
+    return Secret(password)
+
+
+def _read_file(path: str, what: str = "key") -> str:
     from pathlib import Path  # noqa: PLC0415  # slow to load, and most keys are in a variable
 
     try:
         with Path(path).open("rb") as file:
             return file.read(_LONGEST_KEY + 1).decode("utf-8", "replace")
     except OSError as error:
-        raise ConfigError(f"{path}: expected a file that holds the key, found: {error.strerror}") from error
+        raise ConfigError(f"{path}: expected a file that holds the {what}, found: {error.strerror}") from error
 
 
 def _checked(text: str, where: str) -> Secret:
