@@ -23,7 +23,7 @@ from typing import Final
 from fakes.gateway import HEALTHY, fake_gateway
 from fakes.program import ROOT, own_environment
 
-_BAR_SECONDS: Final = 0.100
+_BAR_SECONDS: Final = 0.120
 _BARRED: Final = ("probe", "probe with its file")
 _LEAST: Final = "python"
 _CONFIG: Final = """
