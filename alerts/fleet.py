@@ -5,6 +5,8 @@ Every sum first takes each card, lane or alias once, whoever scrapes it. Nothing
 
 from typing import Final
 
+from alerts import xid
+from alerts.promql import indent
 from alerts.rule import Group, Record
 from exporter import catalogue as c
 from exporter.metric import Metric
@@ -60,6 +62,11 @@ def _increase(metric: Metric) -> str:
     return f"increase({metric}[{_HOUR}])"
 
 
+# One class is told as 0 wherever Xids are counted; the others when they come.
+_NEW_XIDS: Final = (
+    f"sum by (cluster, class) (\n{indent(xid.XIDS.grew(_HOUR))}\n)\nor\nmax by (cluster, class) ({xid.XIDS.known}) * 0"
+)
+
 _CARDS: Final = (
     _count(CARDS, c.GPU_INFO, _CARD, "model"),
     _sum(ANSWERING, c.GPU_UP, _CARD),
@@ -67,7 +74,7 @@ _CARDS: Final = (
     _sum(OWNERSHIP, c.GPU_OWNERSHIP, _CARD, "state"),
     _sum(IDLE, _rate(c.GPU_OWNED_IDLE), _CARD),
     _sum(THROTTLED, _rate(c.GPU_THROTTLE), _CARD, "reason"),
-    _sum(XIDS, _increase(c.GPU_XID_ERRORS), f"{_CARD}, xid", "class"),
+    Record(name=XIDS, expr=_NEW_XIDS, labels=("class",)),
     _sum(MEMORY_TOTAL, c.GPU_MEMORY_TOTAL, _CARD),
     _sum(MEMORY_USED, c.GPU_MEMORY_USED, _CARD),
     _sum(POWER, c.GPU_POWER, _CARD),

@@ -8,7 +8,7 @@ gauge of the last one, and what counts them is `lanewatch_gpu_xid_errors_total`.
 from dataclasses import dataclass
 from typing import Final
 
-from alerts.promql import indent, latest
+from alerts.promql import indent
 from alerts.rule import Group, Record
 from exporter import catalogue as c
 from exporter.metric import Metric
@@ -144,8 +144,8 @@ def _named(expr: str, fact: Dcgm) -> str:
 
 def _ours(fact: Dcgm) -> str:
     selector = fact.ours.where(**({fact.label: fact.value} if fact.label else {}))
-    value = f"rate({selector}[{fact.over}])" if fact.over else latest(selector)
-    return f"max by (cluster, {', '.join(fact.labels)}) (\n{indent(value)}\n)"
+    value = f"rate({selector}[{fact.over}])" if fact.over else selector
+    return f"max by (cluster, {', '.join(fact.labels)}) ({value})"
 
 
 def _one_of(fact: Dcgm) -> str:

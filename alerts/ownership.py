@@ -5,7 +5,7 @@ from typing import Final
 from alerts.card_words import CARD, OWNERS, read_out
 from alerts.found import found_once
 from alerts.power import ENERGY
-from alerts.promql import PLACE, WATCHER_PLACE, indent, latest
+from alerts.promql import PLACE, WATCHER_PLACE, indent, latest, recent
 from alerts.rule import Alert, Group, Record
 from exporter.catalogue import (
     GPU_OWNED_IDLE,
@@ -50,6 +50,7 @@ _BEFORE: Final = f"max without (instance, pod) (last_over_time({_SHARING_FACTS}[
 GROUP: Final = Group(
     name="lanewatch-ownership",
     rules=found_once(
+        "ownership",
         _IDLE,
         _IDLE_SHARE_OF_DAY,
         Alert(
@@ -97,7 +98,7 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchGpuSharingChanged",
-            expr=f"{latest(_LASTING_MODE)}\n  !=\n{_MODE_BEFORE}",
+            expr=f"{recent(_LASTING_MODE)}\n  !=\n{_MODE_BEFORE}",
             for_="1m",
             of="card",
             severity="info",

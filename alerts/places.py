@@ -34,7 +34,7 @@ _KEPT: Final = "10m"  # each evaluation says it anew; the rest bridges a Prometh
 # What is joined must be there once; `by` names all that it is known by, whoever scrapes it.
 _LANE: Final = "cluster, lane"
 _ALIAS: Final = "cluster, alias"
-_CARD: Final = "cluster, node, gpu_uuid"
+BY_CARD: Final = "cluster, node, gpu_uuid"
 _NODE: Final = "cluster, node"
 _POD: Final = "cluster, owner_namespace, owner_pod"
 
@@ -49,9 +49,9 @@ def in_pool_of_lane(expr: str) -> str:
     return _placed(expr, LANE_POOL, _LANE)
 
 
-def in_pool_of_card(expr: str) -> str:
-    """Return `expr`, whose series have `node` and `gpu_uuid`, with the card's pool as a label where it is known."""
-    return _placed(expr, GPU_POOL, _CARD)
+def in_pool_of_card(expr: str, pools: str = GPU_POOL) -> str:
+    """Return `expr`, whose series have `node` and `gpu_uuid`, with the card's pool as a label where `pools` has it."""
+    return _placed(expr, pools, BY_CARD)
 
 
 def in_pool_of_node(expr: str) -> str:
@@ -103,8 +103,9 @@ _ALIAS_NOW: Final = Record(
 _GPU_NOW: Final = Record(
     name="lanewatch:gpu_pool_now:info",
     expr=_one_pool(
-        f"max by ({_CARD}, owner_namespace, owner_pod) ({GPU_OWNER_INFO})\n* on ({_POD}) group_left (pool) {POD_POOL}",
-        _CARD,
+        f"max by ({BY_CARD}, owner_namespace, owner_pod) ({GPU_OWNER_INFO})\n"
+        f"* on ({_POD}) group_left (pool) {POD_POOL}",
+        BY_CARD,
     ),
     labels=("node", "gpu_uuid", "pool"),
 )
@@ -136,7 +137,7 @@ GROUP: Final = Group(
         _ALIAS_NOW,
         _GPU_NOW,
         _kept(_ALIAS_NOW, ALIAS_POOL, _ALIAS, str(ALIAS_INFO)),
-        _kept(_GPU_NOW, GPU_POOL, _CARD, str(GPU_UP)),
+        _kept(_GPU_NOW, GPU_POOL, BY_CARD, str(GPU_UP)),
         _NODE_NOW,
         _HOST_NOW,
         _kept(_NODE_NOW, NODE_POOL, _NODE, str(NODE_BASELINE)),

@@ -8,7 +8,7 @@ from typing import Final
 
 from alerts.card_words import CARD, OWNERS, read_out
 from alerts.found import found_once
-from alerts.promql import indent, latest
+from alerts.promql import indent, recent
 from alerts.rule import Alert, Group, Record
 from exporter.catalogue import GPU_MEMORY_FREE, GPU_MEMORY_TOTAL, GPU_MEMORY_USED, GPU_OWNER_INFO
 
@@ -59,13 +59,14 @@ _SLOPE: Final = Record(
     ),
     labels=_LABELS,
 )
-_FREE: Final = latest(GPU_MEMORY_FREE.where(), pick="min")
-_TOTAL: Final = latest(GPU_MEMORY_TOTAL.where())
-_ABOVE: Final = f"(\n{indent(latest(GPU_MEMORY_USED.where()))}\n  - on ({_KEY}) group_left ()\n  {_STEADY.name}\n)"
+_FREE: Final = recent(GPU_MEMORY_FREE.where(), pick="min")
+_TOTAL: Final = recent(GPU_MEMORY_TOTAL.where())
+_ABOVE: Final = f"(\n{indent(recent(GPU_MEMORY_USED.where()))}\n  - on ({_KEY}) group_left ()\n  {_STEADY.name}\n)"
 
 GROUP: Final = Group(
     name="lanewatch-vram-growth",
     rules=found_once(
+        "vram_growth",
         _OWNED,
         _STEADY,
         _SLOPE,
