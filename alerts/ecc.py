@@ -2,8 +2,9 @@
 
 from typing import Final
 
+from alerts.counters import rose
 from alerts.found import found_once
-from alerts.promql import PLACE, latest_that, tell
+from alerts.promql import PLACE, latest, latest_that, tell
 from alerts.rare import Rare, not_zero
 from alerts.rule import Alert, Group
 from exporter.catalogue import (
@@ -21,14 +22,8 @@ _PLACE: Final = ", ".join(PLACE)
 _CARD: Final = "Card {{ $labels.gpu_uuid }} on node {{ $labels.node }}"
 _OWNERS: Final = f"Owners:{tell(GPU_OWNER_INFO, ['owner_namespace', 'owner_pod', 'owner_container'], same='gpu_uuid')}."
 
-_UNCORRECTED: Final = Rare(
-    name="gpu_ecc_uncorrected",
-    picked=not_zero(GPU_ECC_ERRORS.where(kind="uncorrected")),
-    known=GPU_ECC_ERRORS.where(kind="uncorrected"),
-    within="1h",
-    labels=("node", "gpu_uuid", "kind"),
-)
-_LOST_DATA: Final = f"last_over_time({_UNCORRECTED.now.name}[1h])\nand (\n{_UNCORRECTED.rose()}\n)"
+_UNCORRECTED: Final = GPU_ECC_ERRORS.where(kind="uncorrected")
+_LOST_DATA: Final = f"{latest(_UNCORRECTED, back='1h')}\nand (\n{rose(_UNCORRECTED, '1h')}\n)"
 
 # No vendor states a number. Healthy memory corrects a few errors a week; the driver's own storm event speaks where the
 # card has it, and this where it does not.
@@ -58,7 +53,6 @@ GROUP: Final = Group(
     name="lanewatch-ecc",
     rules=found_once(
         "ecc",
-        *_UNCORRECTED.records,
         *_CALLED_SO.records,
         Alert(
             name="LanewatchGpuEccUncorrected",

@@ -23,6 +23,8 @@ from fakes.fleet_series import FAULTS, Clock
 
 _MIB: Final = 1 << 20
 _LOOK_SECONDS: Final = 3.0
+_TRIES: Final = 3
+_ILL_SECONDS: Final = 45
 _WORST: Final = 40
 _CPU: Final = "process_cpu_seconds_total"
 _RSS: Final = "process_resident_memory_bytes"
@@ -51,17 +53,21 @@ def _watch(server: Server, seconds: float) -> Mapping[str, list[float]]:
 
 
 def _costs(server: Server, group: Group) -> Iterator[Cost]:
-    """Yield what each rule costs now, with everything that the others recorded at hand."""
+    """Yield what each rule costs at the least now, with everything that the others recorded at hand."""
     now = f"{time.time():.3f}"
     for rule in group.rules:
-        answer = server.ask("query", query=rule.expr, time=now, stats="all")
-        timings, samples = answer["stats"]["timings"], answer["stats"]["samples"]
-        yield Cost(
-            rule=rule,
-            seconds=timings["evalTotalTime"],
-            samples=samples["totalQueryableSamples"],
-            found=len(answer["result"]),
-        )
+        yield min((_cost(server, rule, now) for _ in range(_TRIES)), key=lambda cost: cost.seconds)
+
+
+def _cost(server: Server, rule: Alert | Record, now: str) -> Cost:
+    answer = server.ask("query", query=rule.expr, time=now, stats="all")
+    timings, samples = answer["stats"]["timings"], answer["stats"]["samples"]
+    return Cost(
+        rule=rule,
+        seconds=timings["evalTotalTime"],
+        samples=samples["totalQueryableSamples"],
+        found=len(answer["result"]),
+    )
 
 
 @contextmanager
@@ -111,7 +117,9 @@ def main() -> None:
     parser.add_argument("--watch", type=int, default=150, help="seconds that the rules run by themselves")
     given = parser.parse_args()
     now = int(time.time())
-    clock = Clock(range(now - given.back, now + AHEAD_SECONDS, given.step), now)
+    # The rules are loaded by then: what came before they looked for the first time is old to them.
+    ill_in = _ILL_SECONDS + given.nodes // 5
+    clock = Clock(range(now - given.back, now + AHEAD_SECONDS, given.step), now, ill_in)
     with tempfile.TemporaryDirectory() as directory, serving(Path(directory)) as server:
         with _telling(f"write a simulated fleet of {given.nodes} nodes and {given.lanes} lanes", server):
             server.fill(Fleet(given.nodes, given.lanes, FAULTS), clock)

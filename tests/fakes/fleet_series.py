@@ -41,10 +41,11 @@ _SWING: Final = (-0.02, -0.01, 0.0, 0.01, 0.02)  # of its value
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """When samples were taken, in whole seconds, and when faults began."""
+    """When samples were taken, in whole seconds, what time it is, and in how many seconds faults begin."""
 
     times: range
     now: int
+    ill_in: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class Series:
         speed = self._speed()
         for number, at in enumerate(clock.times):
             swing = self.value * _SWING[number % len(_SWING)] if self.name in _SWINGS else 0.0
-            raised = self.raised if at >= clock.now else 0.0
+            raised = self.raised if at >= clock.now + clock.ill_in else 0.0
             yield at * 1000, self.value + speed * (at - clock.now) + swing + raised
 
     def _speed(self) -> float:
