@@ -33,7 +33,7 @@ _OWNED: Final = Record(
     ),
     labels=_OF_OWNER,
 )
-_OWNS: Final = f"present_over_time({_OWNED.name}[2m])"
+_OWNS: Final = f"present_over_time({_OWNED.name}[6m])"  # a look that missed a scrape is bridged
 
 
 def _once_known(expr: str, seconds: int) -> str:
@@ -65,6 +65,7 @@ _ABOVE: Final = f"(\n{indent(recent(GPU_MEMORY_USED.where()))}\n  - on ({_KEY}) 
 
 GROUP: Final = Group(
     name="lanewatch-vram-growth",
+    interval="5m",  # of each card a day is sorted by size
     rules=found_once(
         "vram_growth",
         _OWNED,

@@ -24,7 +24,7 @@ from fakes.fleet_series import FAULTS, Clock
 _MIB: Final = 1 << 20
 _LOOK_SECONDS: Final = 3.0
 _TRIES: Final = 3
-_ILL_SECONDS: Final = 45
+_ILL_SECONDS: Final = 60
 _WORST: Final = 40
 _CPU: Final = "process_cpu_seconds_total"
 _RSS: Final = "process_resident_memory_bytes"
@@ -114,7 +114,7 @@ def main() -> None:
     parser.add_argument("--lanes", type=int, default=200)
     parser.add_argument("--step", type=int, default=30, help="seconds between two samples")
     parser.add_argument("--back", type=int, default=35 * 60, help="seconds of history")
-    parser.add_argument("--watch", type=int, default=150, help="seconds that the rules run by themselves")
+    parser.add_argument("--watch", type=int, default=180, help="seconds that the rules run by themselves")
     given = parser.parse_args()
     now = int(time.time())
     # The rules are loaded by then: what came before they looked for the first time is old to them.
