@@ -9,7 +9,8 @@ from exporter.metric import Metric
 
 CARD_NAME: Final = "a1b2c3d4"  # in the golden page's cards
 
-# What moves, each second; of attempts, those that went well.
+_CAP: Final = "power_cap"
+# What moves, each second; of attempts, those that went well, and of reasons to slow down the power limit.
 _PER_SECOND: Final[Mapping[str, float]] = {
     str(c.GPU_ENERGY): 650.0,
     str(c.GPU_BUSY): 0.97,
@@ -66,7 +67,8 @@ class Series:
             yield at * 1000, self.value + speed * (at - clock.now) + swing + raised
 
     def _speed(self) -> float:
-        return _PER_SECOND.get(self.name, 0.0) if self.labels.get("outcome", "ok") == "ok" else 0.0
+        is_well = self.labels.get("outcome", "ok") == "ok" and self.labels.get("reason", _CAP) == _CAP
+        return _PER_SECOND.get(self.name, 0.0) if is_well else 0.0
 
 
 Fault = Callable[[Series], Series]
