@@ -4,7 +4,7 @@ from typing import Final
 
 from alerts.counters import rose
 from alerts.found import found_once
-from alerts.promql import PLACE, latest, latest_that, tell
+from alerts.promql import PLACE, latest_that, tell
 from alerts.rare import Rare, not_zero
 from alerts.rule import Alert, Group
 from exporter.catalogue import (
@@ -23,7 +23,9 @@ _CARD: Final = "Card {{ $labels.gpu_uuid }} on node {{ $labels.node }}"
 _OWNERS: Final = f"Owners:{tell(GPU_OWNER_INFO, ['owner_namespace', 'owner_pod', 'owner_container'], same='gpu_uuid')}."
 
 _UNCORRECTED: Final = GPU_ECC_ERRORS.where(kind="uncorrected")
-_LOST_DATA: Final = f"{latest(_UNCORRECTED, back='1h')}\nand (\n{rose(_UNCORRECTED, '1h')}\n)"
+_LOST_DATA: Final = (
+    f"max without ({_PLACE}) (last_over_time({_UNCORRECTED}[1h]) > 0)\nand (\n{rose(_UNCORRECTED, '1h')}\n)"
+)
 
 # No vendor states a number. Healthy memory corrects a few errors a week; the driver's own storm event speaks where the
 # card has it, and this where it does not.
