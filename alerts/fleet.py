@@ -1,6 +1,7 @@
 """A fleet in few series: what its page shows is counted and added up here once, not by each browser over all cards.
 
-Every sum first takes each card, lane or alias once, whoever scrapes it. Nothing fires here.
+Every sum first takes each card, lane or alias once, whoever scrapes it. States and reasons that no card has, of which
+there are nine to each that one has, are absent. Nothing fires here.
 """
 
 from typing import Final
@@ -71,9 +72,9 @@ _CARDS: Final = (
     _count(CARDS, c.GPU_INFO, _CARD, "model"),
     _sum(ANSWERING, c.GPU_UP, _CARD),
     _sum(UNAVAILABLE, c.GPU_UNAVAILABLE, _CARD, "reason"),
-    _sum(OWNERSHIP, c.GPU_OWNERSHIP, _CARD, "state"),
+    _sum(OWNERSHIP, f"{c.GPU_OWNERSHIP} == 1", _CARD, "state"),
     _sum(IDLE, _rate(c.GPU_OWNED_IDLE), _CARD),
-    _sum(THROTTLED, _rate(c.GPU_THROTTLE), _CARD, "reason"),
+    _sum(THROTTLED, f"{_rate(c.GPU_THROTTLE)} > 0", _CARD, "reason"),
     Record(name=XIDS, expr=_NEW_XIDS, labels=("class",)),
     _sum(MEMORY_TOTAL, c.GPU_MEMORY_TOTAL, _CARD),
     _sum(MEMORY_USED, c.GPU_MEMORY_USED, _CARD),
