@@ -18,8 +18,9 @@ _DOWN: Final = Rare(
     name="gpu_nvlink_down",
     picked=f"min without ({', '.join(PLACE)}) ({GPU_NVLINK_UP} == 0)",
     known=_KNOWN,
-    within="6h",  # a node that is mended may come back without a link
+    within="",  # it is asked for by the time at which it went down
     labels=("node", "gpu_uuid", "link"),
+    away_minutes=6 * 60,  # a node that is mended may come back without a link
 )
 # A link that leads nowhere is down for ever: what counts is when one that was up went down.
 _WENT: Final = "lanewatch:gpu_nvlink_went_down:timestamp"

@@ -17,20 +17,25 @@ NEW: Final = ":new"
 LAST: Final = ":last2m"
 LOOKED: Final = ":looked"
 _MISSED_SCRAPE: Final = "2m"  # as in `latest`
-_AWAY: Final = "1h"  # as in alerts/counters.py
+_AWAY: Final = "1h"
 _BEFORE: Final = "30s"  # the evaluation before this one, at the latest
 _SCRAPED_BEFORE: Final = "1m"  # and seen by it, however long the scrape took
+# A counter that was reset is 0 for a while. In the gap of an agent that is replaced the card is not heard.
+_MOMENT: Final = "2m"
+_HEARD_BEFORE: Final = "90s"
+_EDGE_MINUTES: Final = 5  # what was counted when the card was heard last must be in sight
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rare:
-    """What is picked out of which family of the cards, and how far back an alert looks for what is new."""
+    """What is picked out of which family of the cards, how far back an alert looks, and how long a card may be away."""
 
     name: str
     picked: str
     known: str
     within: str
     labels: tuple[str, ...]
+    away_minutes: int = 60  # as in alerts/counters.py
 
     @property
     def now(self) -> Record:
@@ -45,34 +50,51 @@ class Rare:
 
     @property
     def new(self) -> Record:
-        """What is so now and was not before, of a card that was heard before."""
-        now, within = self.now.name, self.within
-        expr = (
-            f"{now}\n"
-            f"unless last_over_time({now}[{within}] offset {_BEFORE})\n"
-            f"and on ({BY_CARD}) last_over_time({self.known}[{within}] offset {_SCRAPED_BEFORE})\n"
-            f"and on () last_over_time({self.looked.name}[{within}] offset {_BEFORE})"
+        """What is so now and was not before, of a card that was heard a moment ago, or has been away since."""
+        known = f"last_over_time({self.known}[{self.away_minutes}m] offset {_SCRAPED_BEFORE})"
+        return Record(
+            name=f"lanewatch:{self.name}{NEW}",
+            expr=(
+                f"{self._unlike(_MOMENT, f'{self.known} offset {_HEARD_BEFORE}')}\n"
+                f"or\n{self._unlike(f'{self.away_minutes + _EDGE_MINUTES}m', known)}"
+            ),
+            labels=self.labels,
         )
-        return Record(name=f"lanewatch:{self.name}{NEW}", expr=expr, labels=self.labels)
 
     @property
     def records(self) -> tuple[Record, ...]:
         """All that is to be recorded to know what is new, in this order."""
         return (self.now, self.looked, self.new)
 
+    def _unlike(self, back: str, known: str) -> str:
+        """Return what is so now and was not within `back`, though the card was heard and it was looked at."""
+        return (
+            f"{self.now.name}\n"
+            f"unless last_over_time({self.now.name}[{back}] offset {_BEFORE})\n"
+            f"and on ({BY_CARD}) {known}\n"
+            f"and on () last_over_time({self.looked.name}[{back}] offset {_BEFORE})"
+        )
+
     def rose(self) -> str:
-        """Return what rose of counters: from its first event on, over a restart, and while nobody was scraped."""
+        """Return what rose of counters: from its first event on, over a restart, and while nobody was scraped.
+
+        An agent that was replaced and remembers less is no rise.
+        """
         now, within = self.now.name, self.within
         return (
-            f"increase({now}[{within}]) > 0\n"
+            f"({_increase(now, within)}) > 0\n"
             f"or\nmax_over_time({now}[{within}])\n  > last_over_time({now}[{_AWAY}] offset {within})\n"
             f"or\nmax_over_time({self.new.name}[{within}])"
         )
 
     def grew(self, within: str) -> str:
         """Return by how much counters rose within that time."""
-        increase, first = f"increase({self.now.name}[{within}])", f"max_over_time({self.new.name}[{within}])"
+        increase, first = f"({_increase(self.now.name, within)})", f"max_over_time({self.new.name}[{within}])"
         return f"{increase} + ({first} or {increase} * 0)\nor\n{first}"
+
+
+def _increase(counter: str, within: str) -> str:
+    return f"increase({counter}[{within}]) unless resets({counter}[{within}]) > 0"
 
 
 def not_zero(counter: str) -> str:

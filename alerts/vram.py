@@ -48,9 +48,10 @@ _BAR1: Final = Rare(
     name="gpu_bar_high",
     picked=f"max without ({_PLACE}) ({GPU_BAR1_USED} / {GPU_BAR1_TOTAL} >= {_WAS_NOT_FULL})",
     known=str(GPU_BAR1_USED),
-    within="5m",
+    within="1d",
     labels=_LABELS,
 )
+_BAR1_FILLED: Final = f"last_over_time({_BAR1.new.name}[{_BAR1.within}])"
 
 GROUP: Final = Group(
     name="lanewatch-vram",
@@ -92,7 +93,7 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchGpuBarFull",
-            expr=f"{held(_BAR1.now.name, _BAR1.known)}\n  > {_FULL}\nand last_over_time({_BAR1.new.name}[1d])",
+            expr=f"{held(_BAR1.now.name, _BAR1.known)}\n  > {_FULL}\nand {_BAR1_FILLED}",
             for_="15m",
             of="card",
             severity="ticket",
