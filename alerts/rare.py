@@ -82,19 +82,15 @@ class Rare:
         """
         now, within = self.now.name, self.within
         return (
-            f"({_increase(now, within)}) > 0\n"
+            f"(increase({now}[{within}]) unless resets({now}[{within}]) > 0) > 0\n"
             f"or\nmax_over_time({now}[{within}])\n  > last_over_time({now}[{_AWAY}] offset {within})\n"
             f"or\nmax_over_time({self.new.name}[{within}])"
         )
 
     def grew(self, within: str) -> str:
-        """Return by how much counters rose within that time."""
-        increase, first = f"({_increase(self.now.name, within)})", f"max_over_time({self.new.name}[{within}])"
+        """Return by how much counters rose within that time; one that was reset counts from 0."""
+        increase, first = f"increase({self.now.name}[{within}])", f"max_over_time({self.new.name}[{within}])"
         return f"{increase} + ({first} or {increase} * 0)\nor\n{first}"
-
-
-def _increase(counter: str, within: str) -> str:
-    return f"increase({counter}[{within}]) unless resets({counter}[{within}]) > 0"
 
 
 def not_zero(counter: str) -> str:

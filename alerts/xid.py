@@ -88,7 +88,7 @@ _AGAIN: Final = 3
 _NOW: Final = f"last_over_time({_COUNTED}[2m])"  # a missed scrape is bridged
 _YESTERDAY: Final = f"last_over_time({_COUNTED}[1h] offset 1d)"
 _IN_A_DAY: Final = f"{_NOW} - (\n{indent(f'{_YESTERDAY} or {_NOW} * 0')}\n)"  # one that is younger was 0 then
-_BACK: Final = f"(\n{indent(_IN_A_DAY)}\n  >= {_AGAIN}\n  or\n  {_of_blamed(_GROWTH)} >= {_AGAIN}\n)"
+_BACK: Final = f"(\n{indent(_IN_A_DAY)}\n  >= {_AGAIN}\n  or\n  {_of_blamed(_GROWTH)} >= {_AGAIN} and {_RISE.name}\n)"
 _REPEATED: Final = f"{_BACK}\nand {_XID}\n{_AGE.name}\nunless on (cluster, xid)\n  {_SPREAD}"
 
 _OF_A_PROGRAM: Final = Record(

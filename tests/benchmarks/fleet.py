@@ -10,7 +10,6 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +24,6 @@ from fakes.fleet_series import FAULTS, Clock
 _MIB: Final = 1 << 20
 _LOOK_SECONDS: Final = 3.0
 _TRIES: Final = 3
-_CORES: Final = 2
 _ILL_SECONDS: Final = 60
 _WORST: Final = 40
 _CPU: Final = "process_cpu_seconds_total"
@@ -103,15 +101,6 @@ def _print_sums(by_itself: Mapping[str, list[float]], alone: Mapping[str, list[C
         print(f"  {cost.rule.name}: {cost.seconds:.3f} s, {cost.samples} samples, {cost.found} found")
 
 
-def _two_at_a_time(server: Server, alone: Mapping[str, list[Cost]], at: float) -> float:
-    """Return the seconds of all groups at once on two cores, the dearest first; what is recorded is read, not kept."""
-    began = time.monotonic()
-    with ThreadPoolExecutor(_CORES) as pool:
-        dearest = sorted(GROUPS, key=lambda one: -sum(cost.seconds for cost in alone[one.name]))
-        list(pool.map(lambda group: [_cost(server, rule, at) for rule in group.rules], dearest))
-    return time.monotonic() - began
-
-
 def _seconds(interval: str) -> int:
     return int(interval[:-1]) * {"s": 1, "m": 60}[interval[-1]]
 
@@ -150,7 +139,6 @@ def main() -> None:
         at = min(time.time(), clock.times[-1])
         with _telling(f"each rule, {_TRIES} times", server):
             alone = {group.name: list(_costs(server, group, at)) for group in GROUPS}
-        print(f"all groups, two at a time: {_two_at_a_time(server, alone, at):.2f} s", flush=True)
         _print_groups(by_itself, alone)
         _print_sums(by_itself, alone)
 
