@@ -2,7 +2,7 @@
 
 from typing import Final, NamedTuple
 
-from alerts.places import in_pool_of_node
+from alerts.found import found_once
 from alerts.promql import PLACE, latest, tell
 from alerts.rule import Action, Alert, Group, Layer
 from exporter.catalogue import NODE_CARD_AGREEMENT, NODE_CARD_ODD_VIEW, NODE_CARD_VIEW_INFO
@@ -62,7 +62,8 @@ _ODD_ONES: Final = (
 def _alert(one: _Odd) -> Alert:
     return Alert(
         name=one.name,
-        expr=in_pool_of_node(f"{latest(NODE_CARD_ODD_VIEW.where(view=one.views), _VIEW)} == 1"),
+        expr=f"{latest(NODE_CARD_ODD_VIEW.where(view=one.views), _VIEW)} == 1",
+        of="node",
         for_=_SETTLES,
         severity="ticket",
         layer=one.layer,
@@ -77,11 +78,13 @@ def _alert(one: _Odd) -> Alert:
 
 GROUP: Final = Group(
     name="lanewatch-agreement",
-    rules=(
+    rules=found_once(
+        "agreement",
         *map(_alert, _ODD_ONES),
         Alert(
             name="LanewatchCardViewsDisagree",
-            expr=in_pool_of_node(f"{_DISAGREE}\n{_NOBODY_ODD}"),
+            expr=f"{_DISAGREE}\n{_NOBODY_ODD}",
+            of="node",
             for_=_SETTLES,
             severity="ticket",
             layer="driver",  # its word would decide, and it says nothing
@@ -94,7 +97,8 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchCardViewsUnknown",
-            expr=in_pool_of_node(_ALL_UNKNOWN),
+            expr=_ALL_UNKNOWN,
+            of="node",
             for_="1h",
             severity="info",
             layer="exporter",

@@ -2,7 +2,8 @@
 
 from typing import Final, NamedTuple
 
-from alerts.places import HOST, in_pool_of_node, on_a_host
+from alerts.found import found_once
+from alerts.places import HOST, on_a_host
 from alerts.promql import PLACE, latest
 from alerts.rule import Action, Alert, Group, Layer
 from exporter.catalogue import NODE_BASELINE, NODE_CAPACITY_GPUS
@@ -92,7 +93,8 @@ _CHECKS: Final = (
 def _alert(one: _Check) -> Alert:
     return Alert(
         name=one.name,
-        expr=in_pool_of_node(on_a_host(_failed(one.checks))),
+        expr=on_a_host(_failed(one.checks)),
+        of="node",
         for_=one.for_,
         severity="ticket",
         layer=one.layer,
@@ -104,11 +106,13 @@ def _alert(one: _Check) -> Alert:
 
 GROUP: Final = Group(
     name="lanewatch-baseline",
-    rules=(
+    rules=found_once(
+        "baseline",
         *map(_alert, _CHECKS),
         Alert(
             name="LanewatchNodeGpusShort",
-            expr=in_pool_of_node(f"{_OFFERED}\n<\n{_THERE}"),
+            expr=f"{_OFFERED}\n<\n{_THERE}",
+            of="node",
             for_="5m",
             severity="ticket",
             layer="allocation",
@@ -121,7 +125,8 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchNodeUnfit",
-            expr=in_pool_of_node(_UNFIT),
+            expr=_UNFIT,
+            of="node",
             for_="1h",
             severity="info",
             layer="node",

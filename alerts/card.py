@@ -4,20 +4,29 @@ from typing import Final
 
 from alerts.found import found_once
 from alerts.promql import PLACE, indent, latest_that, tell
-from alerts.rule import Alert, Group
+from alerts.rare import LAST, NOW, held
+from alerts.rule import Alert, Group, Record
 from exporter.catalogue import GPU_OWNER_INFO, GPU_READINGS, GPU_READINGS_DUE, GPU_UNAVAILABLE, GPU_UP, GPU_UTILIZATION
 
 _OWNERS: Final = f"Owners:{tell(GPU_OWNER_INFO, ['owner_namespace', 'owner_pod', 'owner_container'], same='gpu_uuid')}."
 _BY: Final = "on (cluster, node, gpu_uuid)"
-_LOST: Final = latest_that(GPU_UP.where(), "== 0", pick="min")
-_WHY: Final = latest_that(GPU_UNAVAILABLE.where(), "== 1")
+_PLACE: Final = ", ".join(PLACE)
+_LABELS: Final = ("node", "gpu_uuid")
+_LOST: Final = Record(
+    name=f"lanewatch:gpu_lost{LAST}", expr=latest_that(GPU_UP.where(), "== 0", pick="min"), labels=_LABELS
+)
+_WHY: Final = Record(
+    name=f"lanewatch:gpu_unavailable{NOW}",
+    expr=f"max without ({_PLACE}) ({GPU_UNAVAILABLE} == 1)",
+    labels=(*_LABELS, "reason"),
+)
+_REASONS: Final = held(_WHY.name, _WHY.name)
 
 # Failing memory stalls the driver under load, and leaves no other trace: a reporter lost 18 to 82 % of the readings of
 # an hour, and none while idle (NVIDIA/DCGM issue 313). Without load a driver that sleeps answers late, and is well.
 _COMPLETE_ENOUGH: Final = 0.8
 _UNDER_LOAD: Final = 0.5
 _WHILE: Final = "30m"
-_PLACE: Final = ", ".join(PLACE)
 _SHARE: Final = f"increase({GPU_READINGS}[{_WHILE}]) / (increase({GPU_READINGS_DUE}[{_WHILE}]) > 0)"
 _BUSY: Final = f"max without ({_PLACE}) (avg_over_time({GPU_UTILIZATION}[{_WHILE}])) >= {_UNDER_LOAD}"
 _INCOMPLETE: Final = f"max without ({_PLACE}) (\n  {_SHARE}\n) < {_COMPLETE_ENOUGH}\nand\n{_BUSY}"
@@ -25,10 +34,13 @@ _INCOMPLETE: Final = f"max without ({_PLACE}) (\n  {_SHARE}\n) < {_COMPLETE_ENOU
 GROUP: Final = Group(
     name="lanewatch-card",
     rules=found_once(
+        "card",
+        _LOST,
+        _WHY,
         Alert(
             name="LanewatchGpuUnavailable",
             # A join by `and` takes several reasons without an error; a card without any reason pages all the same.
-            expr=f"(\n{indent(_WHY)}\n  and {_BY}\n{indent(_LOST)}\n)\nor {_BY}\n{_LOST}",
+            expr=f"(\n{indent(_REASONS)}\n  and {_BY} {_LOST.name}\n)\nor {_BY} {_LOST.name}",
             for_="1m",
             of="card",
             severity="page",

@@ -14,6 +14,7 @@ _CARD: Final = "Card {{ $labels.gpu_uuid }} on node {{ $labels.node }}"
 GROUP: Final = Group(
     name="lanewatch-disagreement",
     rules=found_once(
+        "disagreement",
         Alert(
             name="LanewatchSourcesDisagree",
             # One that stands still differs sooner or later: that is the cause, and has its own alert.

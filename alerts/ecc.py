@@ -4,7 +4,8 @@ from typing import Final
 
 from alerts.counters import rose
 from alerts.found import found_once
-from alerts.promql import PLACE, latest, latest_that, tell
+from alerts.promql import PLACE, latest_that, tell
+from alerts.rare import Rare, not_zero
 from alerts.rule import Alert, Group
 from exporter.catalogue import (
     GPU_ECC_ERRORS,
@@ -22,18 +23,23 @@ _CARD: Final = "Card {{ $labels.gpu_uuid }} on node {{ $labels.node }}"
 _OWNERS: Final = f"Owners:{tell(GPU_OWNER_INFO, ['owner_namespace', 'owner_pod', 'owner_container'], same='gpu_uuid')}."
 
 _UNCORRECTED: Final = GPU_ECC_ERRORS.where(kind="uncorrected")
-_LOST_DATA: Final = f"{latest(_UNCORRECTED, back='1h')}\nand (\n{rose(_UNCORRECTED, '1h')}\n)"
+_LOST_DATA: Final = (
+    f"max without ({_PLACE}) (last_over_time({_UNCORRECTED}[1h]) > 0)\nand (\n{rose(_UNCORRECTED, '1h')}\n)"
+)
 
 # No vendor states a number. Healthy memory corrects a few errors a week; the driver's own storm event speaks where the
 # card has it, and this where it does not.
 _STORM_AN_HOUR: Final = 100
 _CORRECTED: Final = GPU_ECC_ERRORS.where(kind="corrected")
-_OFTEN: Final = f"max without ({_PLACE}, kind) (increase({_CORRECTED}[1h])) > {_STORM_AN_HOUR}"
-_STORM: Final = (
-    f"{_OFTEN}\n"
-    f"or on (cluster, node, gpu_uuid)\n"
-    f"max without (event) (\n{rose(GPU_EVENTS.where(event='ecc_storm'), '1h')}\n)"
+_OFTEN: Final = f"max without ({_PLACE}, kind) (increase({_CORRECTED}[1h]) > {_STORM_AN_HOUR})"
+_CALLED_SO: Final = Rare(
+    name="gpu_ecc_storms",
+    picked=not_zero(GPU_EVENTS.where(event="ecc_storm")),
+    known=GPU_EVENTS.where(event="ecc_storm"),
+    within="1h",
+    labels=("node", "gpu_uuid", "event"),
 )
+_STORM: Final = f"{_OFTEN}\nor on (cluster, node, gpu_uuid)\nmax without (event) (\n{_CALLED_SO.rose()}\n)"
 
 # One is the repair at work; more within hours say that memory goes on dying.
 _GROWTH: Final = 2
@@ -42,12 +48,14 @@ _GROWS_WITHIN: Final = "6h"
 
 def _grew(metric: Metric) -> str:
     before = f"max without ({_PLACE}) (last_over_time({metric}[1h] offset {_GROWS_WITHIN}))"
-    return f"{latest(metric.where())}\n  - {before}\n  >= {_GROWTH}"
+    return f"{latest_that(metric.where(), f'>= {_GROWTH}')}\n  - {before}\n  >= {_GROWTH}"
 
 
 GROUP: Final = Group(
     name="lanewatch-ecc",
     rules=found_once(
+        "ecc",
+        *_CALLED_SO.records,
         Alert(
             name="LanewatchGpuEccUncorrected",
             expr=_LOST_DATA,

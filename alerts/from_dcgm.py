@@ -8,7 +8,7 @@ gauge of the last one, and what counts them is `lanewatch_gpu_xid_errors_total`.
 from dataclasses import dataclass
 from typing import Final
 
-from alerts.promql import indent, latest
+from alerts.promql import indent
 from alerts.rule import Group, Record
 from exporter import catalogue as c
 from exporter.metric import Metric
@@ -28,6 +28,18 @@ _NEW: Final = '{DCGM_FI_SYSTEM_DRIVER_VERSION!=""}'
 _INT32: Final = (0x7FFFFFF0, 0x80000000)
 _DOUBLE: Final = (1 << 47, (1 << 47) + 16)
 _INT64: Final = 9.2e18
+
+# Where nobody runs a dcgm-exporter there is nothing to take over, and our own series have names of their own: a second
+# series of each would cost a fleet more than all that is asked of it.
+_SEEN: Final = Record(
+    name="lanewatch:dcgm_seen:info",
+    expr=(
+        "group(\n  last_over_time(DCGM_FI_DEV_FB_USED[1h])\n"
+        f"  or\n  last_over_time(DCGM_FI_DEV_FB_USED_BYTES{_NEW}[1h])\n)"
+    ),
+    labels=(),
+)
+_WHERE_DCGM_IS: Final = f"and on () {_SEEN.name}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,8 +156,8 @@ def _named(expr: str, fact: Dcgm) -> str:
 
 def _ours(fact: Dcgm) -> str:
     selector = fact.ours.where(**({fact.label: fact.value} if fact.label else {}))
-    value = f"rate({selector}[{fact.over}])" if fact.over else latest(selector)
-    return f"max by (cluster, {', '.join(fact.labels)}) (\n{indent(value)}\n)"
+    value = f"rate({selector}[{fact.over}])" if fact.over else selector
+    return f"max by (cluster, {', '.join(fact.labels)}) ({value} {_WHERE_DCGM_IS})"
 
 
 def _one_of(fact: Dcgm) -> str:
@@ -175,7 +187,8 @@ _TOTAL: Final = Record(
 _SOURCE: Final = Record(
     name=GPU_SOURCE,
     expr=(
-        f'label_replace(max by (cluster, node, gpu_uuid) ({c.GPU_UP}), "source", "lanewatch", "", "") ^ 0\n'
+        f"label_replace(\n  max by (cluster, node, gpu_uuid) ({c.GPU_UP} {_WHERE_DCGM_IS}),\n"
+        f'  "source", "lanewatch", "", ""\n) ^ 0\n'
         f"or on (cluster, gpu_uuid)\n"
         f'label_replace({GPU_MEMORY_TOTAL}, "source", "dcgm", "", "") ^ 0'
     ),
@@ -184,5 +197,5 @@ _SOURCE: Final = Record(
 
 GROUP: Final = Group(
     name="lanewatch-from-dcgm",
-    rules=(*(_record(name, group) for name, group in _FACTS.items()), _TOTAL, _SOURCE),
+    rules=(_SEEN, *(_record(name, group) for name, group in _FACTS.items()), _TOTAL, _SOURCE),
 )

@@ -2,8 +2,9 @@
 
 from typing import Final
 
+from alerts.found import found_once
 from alerts.lane_words import LANE
-from alerts.places import in_pool_of_node, on_a_host
+from alerts.places import on_a_host
 from alerts.promql import PLACE, latest
 from alerts.rule import Alert, Group
 from exporter.catalogue import LANE_REQUEST_DRIFT, LANE_REQUEST_RATIO, NODE_CPU, NODE_MEMORY
@@ -28,11 +29,13 @@ _SCARCE: Final = f"(\n{_free(NODE_CPU, 'cpu')}\nor\n{_free(NODE_MEMORY, 'memory'
 
 GROUP: Final = Group(
     name="lanewatch-headroom",
-    rules=(
+    rules=found_once(
+        "headroom",
         Alert(
             name="LanewatchNodeHeadroomLow",
             # the lane that takes it all has its own alert
-            expr=in_pool_of_node(f"{on_a_host(_SCARCE)}\nunless on (cluster, node, resource) (\n{_FILLS}\n)"),
+            expr=f"{on_a_host(_SCARCE)}\nunless on (cluster, node, resource) (\n{_FILLS}\n)",
+            of="node",
             for_="15m",
             severity="ticket",
             layer="node",

@@ -25,14 +25,16 @@ _LANE: Final = "cluster, pool, lane_namespace, lane"
 
 # What is not lost to others: the pod's own share may be in sight (pods) or not (unresolved, unattributed).
 _PARTS: Final = GPU_MEMORY_PART.where(part="~free|pods|unattributed|unresolved")
-_NOT_LOST: Final = f"sum by ({_CARD}) (max by ({_CARD}, part) ({_PARTS}))"
 _GIVEN: Final = f"max by ({_CARD}, owner_namespace, owner_pod) ({GPU_OWNER_INFO.where(source='~device_plugin|dra')})"
 # A pod that is known by its name and was not given the card; what has a colon in it may be the owner, yet without one.
 _HELD: Final = f"max by ({_CARD}, owner_namespace, owner_pod, process) ({GPU_HOLDER_MEMORY.where(owner_pod='~[^:]+')})"
 _TAKEN: Final = (
     f"sum by ({_CARD}) (\n{indent(_HELD)}\n  unless on ({_CARD}, owner_namespace, owner_pod)\n{indent(_GIVEN)}\n)"
 )
-_ROOM_OF_CARD: Final = f"(\n{indent(_NOT_LOST)}\n  - on ({_CARD})\n{indent(_TAKEN)}\n)\nor\n{_NOT_LOST}"
+# Taken off as one part more: written as a difference, cards of which nothing is taken would be read again.
+_OF_KNOWN: Final = f"* -1 and on ({_CARD}) {GPU_MEMORY_PART.where(part='free')}"
+_LESS: Final = f'label_replace(\n{indent(_TAKEN)}\n  {_OF_KNOWN},\n  "part", "taken", "", ""\n)'
+_ROOM_OF_CARD: Final = f"sum by ({_CARD}) (\n  max by ({_CARD}, part) ({_PARTS})\n  or\n{indent(_LESS)}\n)"
 _ROOM_OF_POD: Final = (
     f"sum by ({_POD}) (\n{indent(_GIVEN)}\n  * on ({_CARD}) group_left () (\n{indent(_ROOM_OF_CARD, 4)}\n  )\n)"
 )

@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
-from alerts import places, xid
+from alerts import nvlink, places, xid
 from alerts.availability import SWITCH
-from alerts.found import FOUND
+from alerts.found import FOUND, POOLS
 from alerts.groups import GROUPS
 from alerts.live_prometheus import BACK, LiveError, LivePrometheus
+from alerts.rare import LAST, NEW, NOW
 from alerts.rule import Alert, Group, Record
 from alerts.selectors import RECORDED, Selector, selectors
 from exporter import catalogue as c
@@ -44,12 +45,19 @@ ONLY_WHEN_ILL: Final = frozenset(
         c.POOL_VIOLATOR_INFO,
     )
 )
-# Recorded only of a switch, of Xids that came, or of what a pool, a lane and a card are known to belong to.
+# Recorded only of a switch, of what came to a card, or of what a pool, a lane and a card are known to belong to.
 _RECORDED_AT_TIMES: Final = frozenset(
-    {SWITCH, *(record.name for group in (places.GROUP, xid.GROUP) for record in group.records)}
+    {
+        SWITCH,
+        *(record.name for group in (nvlink.GROUP, places.GROUP, xid.GROUP) for record in group.records),
+        *(name for name in RECORDED if name.endswith(POOLS)),
+    }
 )
 _FINDERS: Final = {
-    record.name: record.expr for group in GROUPS for record in group.records if record.name.endswith(FOUND)
+    record.name: record.expr
+    for group in GROUPS
+    for record in group.records
+    if record.name.endswith((FOUND, LAST, NEW, NOW))
 }
 _WORDS: Final[Mapping[Why, str]] = {
     "found": "",
@@ -121,8 +129,9 @@ async def check(server: Server, groups: Iterable[Group]) -> tuple[Checked, ...]:
 def _asked_for(rule: Alert | Record) -> tuple[Selector, ...]:
     """Return what a rule selects, but for what every Prometheus has; of what an alert found, what it is found in."""
     asked = {one for one in selectors(rule.expr) if one.name != "up"}
-    found = {one for one in asked if one.name in _FINDERS}
-    return tuple(sorted((asked - found).union(*(selectors(_FINDERS[one.name]) for one in found))))
+    while found := {one for one in asked if one.name in _FINDERS}:
+        asked = (asked - found).union(*(selectors(_FINDERS[one.name]) for one in found))
+    return tuple(sorted(asked))
 
 
 def _of_what_is_not_scraped(whys: dict[Selector, Why], records: Sequence[Record]) -> dict[Selector, Why]:

@@ -2,32 +2,68 @@
 
 from typing import Final
 
-from alerts.counters import rose
 from alerts.found import found_once
-from alerts.promql import PLACE, latest_that
-from alerts.rule import Alert, Group
+from alerts.promql import PLACE
+from alerts.rare import Rare, held, not_zero
+from alerts.rule import Alert, Group, Record
 from exporter.catalogue import GPU_NVLINK_ERRORS, GPU_NVLINK_UP
 
 _CARD: Final = "Card {{ $labels.gpu_uuid }} on node {{ $labels.node }}"
-_PLACE: Final = ", ".join(PLACE)
-# A link that leads nowhere is down for ever. One look an hour: samples of a week of every link of a fleet are too many.
-_WAS_UP: Final = f"max without ({_PLACE}) (max_over_time({GPU_NVLINK_UP}[7d:1h])) == 1"
-_DOWN: Final = f"{latest_that(GPU_NVLINK_UP.where(), '== 0', pick='min')}\nand\n{_WAS_UP}"
+_REMEMBERED_DAYS: Final = 7
+# Links are told of together, so one of them says whether a card tells of its links.
+_KNOWN: Final = GPU_NVLINK_UP.where(link="0")
+_BRIDGED: Final = "5m"  # an evaluation that missed a scrape; they are two minutes apart
+
+_DOWN: Final = Rare(
+    name="gpu_nvlink_down",
+    picked=f"min without ({', '.join(PLACE)}) ({GPU_NVLINK_UP} == 0)",
+    known=_KNOWN,
+    within="",  # it is asked for by the time at which it went down
+    labels=("node", "gpu_uuid", "link"),
+    away_minutes=6 * 60,  # a node that is mended may come back without a link
+)
+# A link that leads nowhere is down for ever: what counts is when one that was up went down.
+_WENT: Final = "lanewatch:gpu_nvlink_went_down:timestamp"
+_WENT_DOWN: Final = Record(
+    name=_WENT,
+    expr=f"{_DOWN.new.name} + time()\nor\nlast_over_time({_WENT}[{_REMEMBERED_DAYS}d]) and {_DOWN.now.name}",
+    labels=_DOWN.labels,
+)
+_LATELY: Final = f"time() - last_over_time({_WENT}[{_BRIDGED}]) < {_REMEMBERED_DAYS * 86400}"
+_IS_DOWN: Final = f"{held(_DOWN.now.name, _KNOWN, _BRIDGED)}\nand\n{_LATELY}"
 
 # Of kinds that a good link has now and then, what goes on for 15 minutes; of the others, any. `symbol` errors and
 # recoveries that succeeded are how such a link works.
+_MINUTES: Final = 15
 _A_MINUTE: Final = 1
-_OFTEN: Final = GPU_NVLINK_ERRORS.where(kind="~crc|effective|replay")
-_EVER: Final = GPU_NVLINK_ERRORS.where(kind="~recovery|recovery_failed")
-_FAILS: Final = f"max without ({_PLACE}) (rate({_OFTEN}[15m]) * 60 > {_A_MINUTE})\nor\n{rose(_EVER, '15m')}"
+_OFTEN: Final = 'kind=~"crc|effective|replay"'
+_EVER: Final = 'kind=~"recovery|recovery_failed"'
+_ERRORS: Final = Rare(
+    name="gpu_nvlink_errors",
+    picked=not_zero(str(GPU_NVLINK_ERRORS)),
+    known=_KNOWN,
+    within=f"{_MINUTES}m",
+    labels=(*_DOWN.labels, "kind"),
+)
+_GREW: Final = Record(
+    name="lanewatch:gpu_nvlink_errors:increase15m", expr=_ERRORS.grew(_ERRORS.within), labels=_ERRORS.labels
+)
+_ROSE: Final = Record(name="lanewatch:gpu_nvlink_errors:rose15m", expr=_ERRORS.rose(), labels=_ERRORS.labels)
+_FAILS: Final = f"{_GREW.name}{{{_OFTEN}}} > {_A_MINUTE * _MINUTES}\nor\n{_ROSE.name}{{{_EVER}}}"
 
 GROUP: Final = Group(
     name="lanewatch-nvlink",
-    interval="1m",  # a week of every link is read
+    interval="2m",  # no family of cards is larger
     rules=found_once(
+        "nvlink",
+        *_DOWN.records,
+        _WENT_DOWN,
+        *_ERRORS.records,
+        _GREW,
+        _ROSE,
         Alert(
             name="LanewatchGpuNvlinkDown",
-            expr=_DOWN,
+            expr=_IS_DOWN,
             for_="5m",
             of="card",
             severity="ticket",

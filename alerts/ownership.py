@@ -1,23 +1,18 @@
-"""Who is on a card without being of its pool, who keeps one for nothing, and whether a card is shared otherwise now."""
+"""Who is on a card without being of its pool, who was given one for nothing, and whether it is shared otherwise now."""
 
 from typing import Final
 
-from alerts.card_words import CARD, OWNERS, read_out
+from alerts.card_words import CARD, OWNERS
 from alerts.found import found_once
-from alerts.power import ENERGY
-from alerts.promql import PLACE, WATCHER_PLACE, indent, latest
-from alerts.rule import Alert, Group, Record
+from alerts.promql import PLACE, WATCHER_PLACE, indent, latest, recent
+from alerts.rule import Alert, Group
 from exporter.catalogue import (
-    GPU_OWNED_IDLE,
     GPU_OWNERSHIP,
     GPU_SHARING,
     NODE_CARD_VIEW_INFO,
     POOL_VIOLATION,
     POOL_VIOLATOR_INFO,
 )
-
-_IDLE_SHARE: Final = 0.9  # of a day: a lane that people ask in their working hours is idle for two thirds of it
-_JOULES_OF_A_KWH: Final = 3_600_000
 
 _INTRUDER: Final = POOL_VIOLATION.where(reason="intruder")
 _POOL: Final = "{{ $labels.pool }}{{ with $labels.unit }} on {{ . }}{{ end }}"  # of a pool that is one unit, its name
@@ -27,17 +22,6 @@ _WHO: Final = (
     " {{ .Labels.kind }} {{ with .Labels.violator_namespace }}{{ . }}/{{ end }}{{ .Labels.violator }}"
     "{{ else }} unknown{{ end }}"
 )
-
-# Counted by the agent: a new one begins at 0 and a second one counts beside it, so they are merged before the rate.
-_IDLE: Final = Record(
-    name="lanewatch:gpu_owned_idle_seconds:max",
-    expr=f"max without (instance, pod) ({GPU_OWNED_IDLE})",
-    labels=("node", "gpu_uuid"),
-)
-_IDLE_SHARE_OF_DAY: Final = Record(
-    name="lanewatch:gpu_owned_idle:share1d", expr=f"rate({_IDLE.name}[1d])", labels=("node", "gpu_uuid")
-)
-_KWH: Final = read_out(f'increase({ENERGY.name}{{gpu_uuid="%s"}}[1d]) / {_JOULES_OF_A_KWH}', 'printf "%.2f"')
 
 # What it was an hour ago is all that there is to compare with, so that each of these lasts an hour.
 # The driver sees MPS only while somebody uses the card: `mps` and `none` come and go, and are no change.
@@ -50,8 +34,7 @@ _BEFORE: Final = f"max without (instance, pod) (last_over_time({_SHARING_FACTS}[
 GROUP: Final = Group(
     name="lanewatch-ownership",
     rules=found_once(
-        _IDLE,
-        _IDLE_SHARE_OF_DAY,
+        "ownership",
         Alert(
             name="LanewatchPoolIntruder",
             expr=f"{latest(_INTRUDER, WATCHER_PLACE)} == 1",
@@ -63,22 +46,6 @@ GROUP: Final = Group(
             description=(
                 f"For 5 minutes somebody outside the lanes holds the card of pool {_POOL}, or asks for it. The lane "
                 f"shares memory and time with it, or the next one cannot start. Who:{_WHO}."
-            ),
-        ),
-        Alert(
-            name="LanewatchGpuOwnedIdle",
-            expr=(
-                f"{_IDLE_SHARE_OF_DAY.name} > {_IDLE_SHARE}\nand on (cluster, node, gpu_uuid)\n"
-                f"{latest(GPU_OWNERSHIP.where(state='idle_owned'), (*PLACE, 'state'))} == 1"
-            ),
-            of="card",
-            severity="info",
-            layer="allocation",
-            action="give_back_card",
-            summary="A card is owned and does next to nothing",
-            description=(
-                f"{CARD} was owned, its memory held, and idle for {{{{ $value | humanizePercentage }}}} of the last "
-                f"day, in which it used {_KWH} kWh. {OWNERS}"
             ),
         ),
         Alert(
@@ -97,7 +64,7 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchGpuSharingChanged",
-            expr=f"{latest(_LASTING_MODE)}\n  !=\n{_MODE_BEFORE}",
+            expr=f"{recent(_LASTING_MODE)}\n  !=\n{_MODE_BEFORE}",
             for_="1m",
             of="card",
             severity="info",

@@ -2,10 +2,10 @@
 
 from typing import Final
 
-from alerts.counters import rose
 from alerts.figures import figure
 from alerts.found import found_once
-from alerts.promql import PLACE, latest
+from alerts.promql import PLACE, recent
+from alerts.rare import Rare, not_zero
 from alerts.rule import Alert, Group
 from exporter.catalogue import GPU_PCIE_ERRORS, GPU_PCIE_GENERATION, GPU_PCIE_REPLAYS, GPU_PCIE_WIDTH
 from exporter.metric import Metric
@@ -14,17 +14,26 @@ _CARD: Final = "Card {{ $labels.gpu_uuid }} on node {{ $labels.node }}"
 _SAME: Final = ("node", "gpu_uuid")
 _REPLAYS_A_MINUTE: Final = 8  # what DCGM's own health check takes as the limit
 _RATE: Final = f"max without ({', '.join(PLACE)}) (rate({GPU_PCIE_REPLAYS}[15m])) * 60"
+_ERRORS: Final = Rare(
+    name="gpu_pcie_errors",
+    picked=not_zero(GPU_PCIE_ERRORS.where(kind="~fatal|non_fatal")),
+    known=GPU_PCIE_ERRORS.where(kind="fatal"),
+    within="1h",
+    labels=(*_SAME, "kind"),
+)
 
 
 def _below_max(link: Metric) -> str:
     view = (*PLACE, "view")
-    under_load, most = (latest(link.where(view=name), view) for name in ("under_load", "max"))
+    under_load, most = (recent(link.where(view=name), view) for name in ("under_load", "max"))
     return f"{under_load}\n  < {most}"
 
 
 GROUP: Final = Group(
     name="lanewatch-pcie",
     rules=found_once(
+        "pcie",
+        *_ERRORS.records,
         Alert(
             name="LanewatchGpuPcieNarrow",
             expr=_below_max(GPU_PCIE_WIDTH),
@@ -69,7 +78,7 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchGpuPcieErrors",
-            expr=rose(GPU_PCIE_ERRORS.where(kind="~fatal|non_fatal"), "1h"),
+            expr=_ERRORS.rose(),
             of="card",
             severity="ticket",
             layer="card",

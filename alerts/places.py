@@ -34,45 +34,40 @@ _KEPT: Final = "10m"  # each evaluation says it anew; the rest bridges a Prometh
 # What is joined must be there once; `by` names all that it is known by, whoever scrapes it.
 _LANE: Final = "cluster, lane"
 _ALIAS: Final = "cluster, alias"
-_CARD: Final = "cluster, node, gpu_uuid"
-_NODE: Final = "cluster, node"
+BY_CARD: Final = "cluster, node, gpu_uuid"
+BY_NODE: Final = "cluster, node"
 _POD: Final = "cluster, owner_namespace, owner_pod"
 
 
 def in_pool_of_alias(expr: str) -> str:
     """Return `expr`, whose series have `alias`, with the pool of the alias as a label where it is known."""
-    return _placed(expr, ALIAS_POOL, _ALIAS)
+    return in_pool(expr, ALIAS_POOL, _ALIAS)
 
 
 def in_pool_of_lane(expr: str) -> str:
     """Return `expr`, whose series have `lane` and no pool, with the pool of the lane as a label where it is known."""
-    return _placed(expr, LANE_POOL, _LANE)
-
-
-def in_pool_of_card(expr: str) -> str:
-    """Return `expr`, whose series have `node` and `gpu_uuid`, with the card's pool as a label where it is known."""
-    return _placed(expr, GPU_POOL, _CARD)
-
-
-def in_pool_of_node(expr: str) -> str:
-    """Return `expr`, whose series have `node` and no pool, with the node's pool as a label where it has exactly one."""
-    return _placed(expr, NODE_POOL, _NODE)
+    return in_pool(expr, LANE_POOL, _LANE)
 
 
 def on_a_host(expr: str) -> str:
     """Return `expr`, whose series have `node`, for nodes that host a lane or should: of the others nobody waits."""
-    return f"(\n{indent(expr)}\n)\nand on ({_NODE}) {HOST}"
+    return f"(\n{indent(expr)}\n)\nand on ({BY_NODE}) {HOST}"
 
 
-def _placed(expr: str, pools: str, by: str) -> str:
+def in_pool(expr: str, pools: str, by: str) -> str:
+    """Return `expr` with the label `pool` of that one of `pools` which is the same by these labels, where there is."""
     inner = indent(expr)
     return f"(\n{inner}\n) * on ({by}) group_left (pool) {pools}\nor\n(\n{inner}\n) unless on ({by}) {pools}"
 
 
-def _one_pool(found: str, by: str) -> str:
-    """Return the pool of each; what is of several pools is of none, for it would double whatever is joined."""
-    pools = f"max by ({by}, pool) (\n{indent(found)}\n)"
-    return f"{pools}\nunless on ({by}) (\n  count by ({by}) (\n{indent(pools, 4)}\n  ) > 1\n)"
+def _one_pool(subject: str, name: str, found: str, by: str) -> tuple[Record, Record]:
+    """Return the pools of each, and its pool: what is of several is of none, for it would double whatever is joined."""
+    labels = (*by.removeprefix("cluster, ").split(", "), "pool")
+    pools = Record(
+        name=f"lanewatch:{subject}_pools:info", expr=f"max by ({by}, pool) (\n{indent(found)}\n)", labels=labels
+    )
+    several = f"count by ({by}) ({pools.name}) > 1"
+    return pools, Record(name=name, expr=f"{pools.name}\nunless on ({by}) ({several})", labels=labels)
 
 
 def _recent(selector: str) -> str:
@@ -100,46 +95,41 @@ _ALIAS_NOW: Final = Record(
     expr=f"max by ({_ALIAS}, lane) ({ALIAS_INFO}) * on ({_LANE}) group_left (pool) {LANE_POOL}",
     labels=("alias", "lane", "pool"),
 )
-_GPU_NOW: Final = Record(
-    name="lanewatch:gpu_pool_now:info",
-    expr=_one_pool(
-        f"max by ({_CARD}, owner_namespace, owner_pod) ({GPU_OWNER_INFO})\n* on ({_POD}) group_left (pool) {POD_POOL}",
-        _CARD,
-    ),
-    labels=("node", "gpu_uuid", "pool"),
+_GPU_POOLS, _GPU_NOW = _one_pool(
+    "gpu",
+    "lanewatch:gpu_pool_now:info",
+    f"max by ({BY_CARD}, owner_namespace, owner_pod) ({GPU_OWNER_INFO})\n* on ({_POD}) group_left (pool) {POD_POOL}",
+    BY_CARD,
 )
 
+_WAS_NODE: Final = NODE_BASELINE.where(check="ready")  # a node has all checks: of an hour, one is read
 # A parked lane has its share of the only node that it could run on; a unit that is a node is named by it.
 _ON_NODES: Final = (
     f"(\n  {_recent(LANE_POD_INFO.where(node='~.+'))}\n  or\n  {_recent(LANE_REQUEST_RATIO.where())}\n  or\n"
     f'  label_replace({_recent(POOL_STATE_SINCE.where(unit="~.+"))}, "node", "$1", "unit", "(.*)")\n)\n'
-    f"and on ({_NODE}) {_recent(NODE_BASELINE.where())}"
+    f"and on ({BY_NODE}) {_recent(NODE_BASELINE.where())}"
 )
-_NODE_NOW: Final = Record(
-    name="lanewatch:node_pool_now:info", expr=_one_pool(_ON_NODES, _NODE), labels=("node", "pool")
-)
+_NODE_POOLS, _NODE_NOW = _one_pool("node", "lanewatch:node_pool_now:info", _ON_NODES, BY_NODE)
 _HOST_NOW: Final = Record(
     name="lanewatch:node_host_now:info",
-    expr=f"max by ({_NODE}) (\n{indent(_ON_NODES)}\n)",
+    expr=f"max by ({BY_NODE}) ({_NODE_POOLS.name})",
     labels=("node",),
 )
 
 GROUP: Final = Group(
     name="lanewatch-places",
     rules=(
-        Record(name=LANE_POOL, expr=_one_pool(_known(str(LANE_INFO), _LANE), _LANE), labels=("lane", "pool")),
-        Record(
-            name=POD_POOL,
-            expr=_one_pool(_POD_OF_LANE, _POD),
-            labels=("owner_namespace", "owner_pod", "pool"),
-        ),
+        *_one_pool("lane", LANE_POOL, _known(str(LANE_INFO), _LANE), _LANE),
+        *_one_pool("pod", POD_POOL, _POD_OF_LANE, _POD),
         _ALIAS_NOW,
+        _GPU_POOLS,
         _GPU_NOW,
         _kept(_ALIAS_NOW, ALIAS_POOL, _ALIAS, str(ALIAS_INFO)),
-        _kept(_GPU_NOW, GPU_POOL, _CARD, str(GPU_UP)),
+        _kept(_GPU_NOW, GPU_POOL, BY_CARD, str(GPU_UP)),
+        _NODE_POOLS,
         _NODE_NOW,
         _HOST_NOW,
-        _kept(_NODE_NOW, NODE_POOL, _NODE, str(NODE_BASELINE)),
-        _kept(_HOST_NOW, HOST, _NODE, str(NODE_BASELINE)),
+        _kept(_NODE_NOW, NODE_POOL, BY_NODE, _WAS_NODE),
+        _kept(_HOST_NOW, HOST, BY_NODE, _WAS_NODE),
     ),
 )

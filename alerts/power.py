@@ -7,7 +7,7 @@ from typing import Final
 
 from alerts.card_words import CARD, OWNERS, read_out
 from alerts.found import found_once
-from alerts.promql import PLACE, latest, tell
+from alerts.promql import PLACE, recent, tell
 from alerts.rule import Alert, Group, Record
 from exporter.catalogue import GPU_ENERGY, GPU_INFO, GPU_POWER, GPU_POWER_LIMIT, GPU_POWER_LIMITS, GPU_UTILIZATION
 
@@ -28,16 +28,17 @@ _MEAN: Final = (
 _MOST: Final = f"max without (instance, pod) (max_over_time({GPU_POWER}[10m]))"
 _LEAST: Final = f"min without (instance, pod) (min_over_time({GPU_POWER}[10m]))"
 _BUSY: Final = f"min without (instance, pod) (avg_over_time({GPU_UTILIZATION}[10m])) > {_WORKS}"
-_HIGHEST: Final = latest(GPU_POWER_LIMITS.where(bound="max"), (*PLACE, "bound"))
+_HIGHEST: Final = recent(GPU_POWER_LIMITS.where(bound="max"), (*PLACE, "bound"))
 _SOURCE: Final = f"Source:{tell(GPU_INFO, ['source'], same='gpu_uuid')}."
 
 GROUP: Final = Group(
     name="lanewatch-power",
     rules=found_once(
+        "power",
         ENERGY,
         Alert(
             name="LanewatchGpuPowerAboveLimit",
-            expr=f"{_MEAN}\n  > {_OVER} *\n{latest(GPU_POWER_LIMIT.where())}",
+            expr=f"{_MEAN}\n  > {_OVER} *\n{recent(GPU_POWER_LIMIT.where())}",
             for_="10m",
             of="card",
             severity="ticket",

@@ -25,6 +25,14 @@ def latest(selector: str, drop: Sequence[str] = PLACE, *, pick: str = "max", bac
     return f"(\n{indent(now)}\n  or\n{indent(before)}\n)"
 
 
+def recent(selector: str, drop: Sequence[str] = PLACE, *, pick: str = "max") -> str:
+    """Return the last value within a missed scrape, at half the price of `latest`.
+
+    After a restart what the process before said counts for as long: for what a card is, and for what must last anyway.
+    """
+    return f"{pick} without ({', '.join(drop)}) (last_over_time({selector}[{_MISSED_SCRAPE}]))"
+
+
 def latest_that(
     selector: str, test: str, drop: Sequence[str] = PLACE, *, pick: str = "max", back: str = _MISSED_SCRAPE
 ) -> str:

@@ -2,10 +2,10 @@
 
 from typing import Final
 
-from alerts.counters import rose
 from alerts.found import found_once
-from alerts.promql import latest_that, tell
-from alerts.rule import Alert, Group
+from alerts.promql import PLACE, tell
+from alerts.rare import Rare, held, not_zero
+from alerts.rule import Alert, Group, Record
 from exporter.catalogue import GPU_EVENTS, GPU_OWNER_INFO, GPU_RECOVERY_ACTION
 
 _CARD: Final = "Card {{ $labels.gpu_uuid }} on node {{ $labels.node }}"
@@ -17,13 +17,31 @@ AFTER_DRAIN: Final = "~drain_and_reset|drain_p2p|recover_imex|unknown"
 REPORTED: Final = "~gpu_unavailable|memory_poison|memory_poison_fatal|memory_retirement_failed"
 
 
+_WISH: Final = Record(
+    name="lanewatch:gpu_recovery_wish:now",
+    expr=f"max without ({', '.join(PLACE)}) ({GPU_RECOVERY_ACTION.where(action=f'{AT_ONCE}|{AFTER_DRAIN[1:]}')} == 1)",
+    labels=("node", "gpu_uuid", "action"),
+)
+_EVENTS: Final = Rare(
+    name="gpu_events",
+    picked=not_zero(GPU_EVENTS.where(event=REPORTED)),
+    known=GPU_EVENTS.where(event="gpu_unavailable"),
+    within="30m",
+    labels=("node", "gpu_uuid", "event"),
+)
+
+
 def _wants(actions: str) -> str:
-    return latest_that(GPU_RECOVERY_ACTION.where(action=actions), "== 1")
+    wish = f'{_WISH.name}{{action=~"{actions.removeprefix("~")}"}}'
+    return held(wish, GPU_RECOVERY_ACTION.where(action="none"))
 
 
 GROUP: Final = Group(
     name="lanewatch-recovery",
     rules=found_once(
+        "recovery",
+        _WISH,
+        *_EVENTS.records,
         Alert(
             name="LanewatchGpuRecoveryNeeded",
             expr=_wants(AT_ONCE),
@@ -52,7 +70,7 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchGpuEvent",
-            expr=rose(GPU_EVENTS.where(event=REPORTED), "30m"),
+            expr=_EVENTS.rose(),
             of="card",
             severity="ticket",
             layer="card",

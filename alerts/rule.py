@@ -46,7 +46,7 @@ class Alert:
     """One alert; its runbook is `alerts/runbooks/<name>.md`, its `layer` is the one that failed.
 
     `action` is the first thing to do; None where the expression's own series carries that label. What it finds `of` a
-    card gets the card's pool, by `alerts/found.py`.
+    card or a node gets the pool of that, by `alerts/found.py`.
     """
 
     name: str
@@ -57,7 +57,7 @@ class Alert:
     summary: str
     description: str
     for_: str = ""
-    of: Literal["", "card"] = ""
+    of: Literal["", "card", "node"] = ""
     labels: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -7,8 +7,8 @@ from typing import Final
 
 from alerts.card_words import CARD, OWNERS
 from alerts.found import found_once
-from alerts.promql import PLACE, indent, latest
-from alerts.rule import Alert, Group
+from alerts.promql import PLACE, indent, latest, recent
+from alerts.rule import Alert, Group, Record
 from exporter.catalogue import GPU_FAN, GPU_TEMPERATURE, GPU_TEMPERATURE_LIMIT, GPU_TEMPERATURE_MARGIN
 
 _NEAR_CELSIUS: Final = 5  # a warm day, or one neighbour more in the rack
@@ -18,21 +18,28 @@ _HOT_CELSIUS: Final = 20
 
 def _left(limit: str, sensor: str) -> str:
     """Return the degrees between a sensor and a limit of the card."""
-    highest = latest(GPU_TEMPERATURE_LIMIT.where(limit=limit), (*PLACE, "limit"), pick="min")
-    return f"(\n{indent(highest)}\n  -\n{indent(latest(GPU_TEMPERATURE.where(sensor=sensor), (*PLACE, 'sensor')))}\n)"
+    highest = recent(GPU_TEMPERATURE_LIMIT.where(limit=limit), (*PLACE, "limit"), pick="min")
+    return f"(\n{indent(highest)}\n  -\n{indent(recent(GPU_TEMPERATURE.where(sensor=sensor), (*PLACE, 'sensor')))}\n)"
 
 
 # The card's own word first: some count from where they begin to slow down, which is below the limit that they tell.
-_MARGIN: Final = (
-    f"(\n{indent(latest(GPU_TEMPERATURE_MARGIN.where(), pick='min'))}\n  or\n{indent(_left('slowdown', 'gpu'))}\n)"
+_MARGIN: Final = Record(
+    name="lanewatch:gpu_margin:celsius",
+    expr=(
+        f"(\n{indent(recent(GPU_TEMPERATURE_MARGIN.where(), pick='min'))}\n  or\n"
+        f"{indent(_left('slowdown', 'gpu'))}\n) < {_HOT_CELSIUS}"
+    ),
+    labels=("node", "gpu_uuid"),
 )
 
 GROUP: Final = Group(
     name="lanewatch-thermal",
     rules=found_once(
+        "thermal",
+        _MARGIN,
         Alert(
             name="LanewatchGpuNearSlowdown",
-            expr=f"{_MARGIN} < {_NEAR_CELSIUS}",
+            expr=f"{_MARGIN.name} < {_NEAR_CELSIUS}",
             for_="10m",
             of="card",
             severity="ticket",
@@ -61,7 +68,7 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchGpuFanStopped",
-            expr=f"{latest(GPU_FAN.where())} == 0\nand on (cluster, node, gpu_uuid)\n{_MARGIN} < {_HOT_CELSIUS}",
+            expr=f"{latest(GPU_FAN.where())} == 0\nand on (cluster, node, gpu_uuid) {_MARGIN.name}",
             for_="5m",
             of="card",
             severity="ticket",

@@ -7,7 +7,7 @@ from typing import Final
 
 from alerts.card_words import CARD, OWNERS, read_out
 from alerts.found import found_once
-from alerts.promql import PLACE, indent, latest
+from alerts.promql import PLACE, indent, recent
 from alerts.rule import Alert, Group, Record
 from exporter.catalogue import GPU_CLOCK_EVENT, GPU_POWER_LIMIT, GPU_POWER_LIMITS, GPU_THROTTLE, GPU_UTILIZATION
 
@@ -30,22 +30,39 @@ _SECONDS: Final = Record(
     labels=_LABELS,
 )
 _EVENTS: Final = GPU_CLOCK_EVENT.where(reason=f"~{_REASONS}")
-# Not every driver counts every reason: what it only shows is averaged over the scrapes.
+# Not every driver counts every reason: what it only shows is averaged over the scrapes. What is less than a spike now
+# and then nobody asks for.
 _SHARE: Final = Record(
     name="lanewatch:gpu_throttle:share10m",
-    expr=f"rate({_SECONDS.name}[10m])\nor\nmax without (instance, pod) (avg_over_time({_EVENTS}[10m]))",
+    expr=(
+        f"rate({_SECONDS.name}[10m]) > {_ODD_SPIKES}\n"
+        f"or\nmax without (instance, pod) (avg_over_time({_EVENTS}[10m]) > {_ODD_SPIKES})\n"
+        f"  unless last_over_time({_SECONDS.name}[10m])"
+    ),
     labels=_LABELS,
 )
-_IDLE: Final = f"max without (instance, pod) (avg_over_time({GPU_UTILIZATION}[10m])) < {_IDLE_RATIO}"
+_IDLE: Final = Record(
+    name="lanewatch:gpu_idle:mean10m",
+    expr=f"max without (instance, pod) (avg_over_time({GPU_UTILIZATION}[10m])) < {_IDLE_RATIO}",
+    labels=("node", "gpu_uuid"),
+)
 
 
 def _share(reasons: str) -> str:
     return f'{_SHARE.name}{{reason=~"{reasons}"}}'
 
 
+def _told(reason: str) -> str:
+    """Return the cards that tell of this reason, in whatever way."""
+    return (
+        f'last_over_time({_SECONDS.name}{{reason="{reason}"}}[10m])\n'
+        f"or\nmax without (instance, pod) (last_over_time({GPU_CLOCK_EVENT.where(reason=reason)}[10m]))"
+    )
+
+
 def _under_load(reason: str) -> str:
     """Return the share of time of this reason, unless the card is known to be idle."""
-    return f"(\n  {_share(reason)}\n  unless {_JOIN}\n{indent(_IDLE)}\n)"
+    return f"(\n  {_share(reason)}\n  unless {_JOIN} {_IDLE.name}\n)"
 
 
 # `hw_slowdown` is set beside the reason for it, where the card knows one; `thermal` is the sum of heat of both kinds.
@@ -53,9 +70,9 @@ _BY_HARDWARE: Final = Record(
     name="lanewatch:gpu_hardware_throttle:share10m",
     expr=(
         f"{_share('hw_thermal|power_brake')}\n"
-        f"or\n(\n  {_share('thermal')}\n  unless {_JOIN}\n  {_share('hw_thermal')}\n)\n"
+        f"or\n(\n  {_share('thermal')}\n  unless {_JOIN} (\n{indent(_told('hw_thermal'), 4)}\n  )\n)\n"
         f"or\n(\n{indent(_under_load('hw_slowdown'))}\n"
-        f"  unless {_JOIN}\n  {_share('hw_thermal|power_brake|thermal')} > {_ODD_SPIKES}\n)"
+        f"  unless {_JOIN}\n  {_share('hw_thermal|power_brake|thermal')}\n)"
     ),
     labels=_LABELS,
 )
@@ -75,8 +92,10 @@ _SHARE_OF_TIME: Final = "{{ $value | humanizePercentage }} of the last 10 minute
 GROUP: Final = Group(
     name="lanewatch-throttle",
     rules=found_once(
+        "throttle",
         _SECONDS,
         _SHARE,
+        _IDLE,
         _BY_HARDWARE,
         Alert(
             name="LanewatchGpuSlowedByHardware",
@@ -94,7 +113,7 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchGpuThrottledByHardware",
-            expr=_with_action(f"{_BY_HARDWARE.name} > {_ODD_SPIKES}\nunless\n{_SLOWED}"),
+            expr=_with_action(f"{_BY_HARDWARE.name}\nunless\n{_SLOWED}"),
             for_="10m",
             of="card",
             severity="ticket",
@@ -138,8 +157,8 @@ GROUP: Final = Group(
         Alert(
             name="LanewatchGpuPowerLimitLowered",
             expr=(
-                f"{latest(GPU_POWER_LIMIT.where(), pick='min')}\n"
-                f"  < {_ROUNDING} *\n{latest(_DEFAULT, (*PLACE, 'bound'), pick='min')}"
+                f"{recent(GPU_POWER_LIMIT.where(), pick='min')}\n"
+                f"  < {_ROUNDING} *\n{recent(_DEFAULT, (*PLACE, 'bound'), pick='min')}"
             ),
             for_="15m",
             of="card",

@@ -4,8 +4,9 @@ from typing import Final
 
 from alerts.card_words import CARD, OWNERS, read_out
 from alerts.found import found_once
-from alerts.promql import PLACE, indent, latest, latest_that, tell
-from alerts.rule import Alert, Group
+from alerts.promql import PLACE, latest_that, tell
+from alerts.rare import LAST, NOW, Rare, held
+from alerts.rule import Alert, Group, Record
 from exporter.catalogue import (
     GPU_BAR1_TOTAL,
     GPU_BAR1_USED,
@@ -16,30 +17,53 @@ from exporter.catalogue import (
 )
 
 _JOIN: Final = "on (cluster, node, gpu_uuid)"
+_LABELS: Final = ("node", "gpu_uuid")
+_PLACE: Final = ", ".join(PLACE)
 # Not an unreadable kubelet: then the state is `unknown` and this selector is 0, so that blindness fires nothing.
 # Without `state`: memory of a pod becomes that of a dead one, and begins no new wait by that.
-_UNOWNED: Final = latest_that(
-    GPU_OWNERSHIP.where(state="~orphan|host_process|process_no_allocation"), "== 1", drop=(*PLACE, "state")
+_NOW: Final = Record(
+    name=f"lanewatch:gpu_unowned{NOW}",
+    expr=f"max without ({_PLACE}) ({GPU_OWNERSHIP.where(state='~orphan|host_process|process_no_allocation')} == 1)",
+    labels=(*_LABELS, "state"),
 )
-_ORPHAN: Final = latest_that(GPU_OWNERSHIP.where(state="orphan"), "== 1", drop=(*PLACE, "state"))
-_DEAD: Final = latest_that(GPU_PART_PROCESSES.where(part="dead"), "> 0", drop=(*PLACE, "part"))
+_UNOWNED: Final = Record(
+    name=f"lanewatch:gpu_unowned{LAST}",
+    expr=held(_NOW.name, GPU_OWNERSHIP.where(state="orphan")),
+    labels=_NOW.labels,
+)
+_DEAD: Final = Record(
+    name=f"lanewatch:gpu_dead_processes{LAST}",
+    expr=latest_that(GPU_PART_PROCESSES.where(part="dead"), "> 0", drop=(*PLACE, "part")),
+    labels=_LABELS,
+)
 # What the dead left has an alert of its own, which says what to do; one cause must not be told twice.
-_LEFT_BY_THE_DEAD: Final = f"(\n{indent(_ORPHAN)}\n  and {_JOIN}\n{indent(_DEAD)}\n)"
+_LEFT_BY_THE_DEAD: Final = f'(\n  {_UNOWNED.name}{{state="orphan"}}\n  and {_JOIN} {_DEAD.name}\n)'
 _STATE: Final = f"State:{tell(GPU_OWNERSHIP, ['state'], same='gpu_uuid')}."
 _HOLDERS: Final = f"Who has it:{tell(GPU_OWNER_INFO, ['source', 'owner_namespace', 'owner_pod'], same='gpu_uuid')}."
 
 _FULL: Final = 0.95
 # Some drivers map all of the memory through the window when they start: one that is always full is full by design.
 _WAS_NOT_FULL: Final = 0.9
-_BAR1_LOWEST: Final = f"min without (instance, pod) (min_over_time({GPU_BAR1_USED}[1d]))"
-_BAR1: Final = latest(GPU_BAR1_TOTAL.where())
+_BAR1: Final = Rare(
+    name="gpu_bar_high",
+    picked=f"max without ({_PLACE}) ({GPU_BAR1_USED} / {GPU_BAR1_TOTAL} >= {_WAS_NOT_FULL})",
+    known=str(GPU_BAR1_USED),
+    within="1d",
+    labels=_LABELS,
+)
+_BAR1_FILLED: Final = f"last_over_time({_BAR1.new.name}[{_BAR1.within}])"
 
 GROUP: Final = Group(
     name="lanewatch-vram",
     rules=found_once(
+        "vram",
+        _NOW,
+        _UNOWNED,
+        _DEAD,
+        *_BAR1.records,
         Alert(
             name="LanewatchVramUnowned",
-            expr=f"{_UNOWNED}\nunless {_JOIN}\n{_LEFT_BY_THE_DEAD}",
+            expr=f"max without (state) ({_UNOWNED.name})\nunless {_JOIN} {_LEFT_BY_THE_DEAD}",
             for_="5m",  # a container that ends gives its memory back within seconds, a stuck one within minutes
             of="card",
             severity="ticket",
@@ -53,7 +77,7 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchVramOfDeadProcesses",
-            expr=_DEAD,
+            expr=_DEAD.name,
             for_="5m",  # a process that ended a moment ago is dead for one reading
             of="card",
             severity="ticket",
@@ -69,10 +93,7 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchGpuBarFull",
-            expr=(
-                f"(\n{indent(latest(GPU_BAR1_USED.where()))}\n  /\n{indent(_BAR1)}\n)\n  > {_FULL}\n"
-                f"and {_JOIN}\n{_BAR1_LOWEST}\n  < {_WAS_NOT_FULL} *\n{_BAR1}"
-            ),
+            expr=f"{held(_BAR1.now.name, _BAR1.known)}\n  > {_FULL}\nand {_BAR1_FILLED}",
             for_="15m",
             of="card",
             severity="ticket",

@@ -8,7 +8,7 @@ from typing import Final
 
 from alerts.card_words import CARD, OWNERS, read_out
 from alerts.found import found_once
-from alerts.promql import indent, latest
+from alerts.promql import indent, recent
 from alerts.rule import Alert, Group, Record
 from exporter.catalogue import GPU_MEMORY_FREE, GPU_MEMORY_TOTAL, GPU_MEMORY_USED, GPU_OWNER_INFO
 
@@ -33,7 +33,7 @@ _OWNED: Final = Record(
     ),
     labels=_OF_OWNER,
 )
-_OWNS: Final = f"present_over_time({_OWNED.name}[2m])"
+_OWNS: Final = f"present_over_time({_OWNED.name}[6m])"  # a look that missed a scrape is bridged
 
 
 def _once_known(expr: str, seconds: int) -> str:
@@ -59,13 +59,15 @@ _SLOPE: Final = Record(
     ),
     labels=_LABELS,
 )
-_FREE: Final = latest(GPU_MEMORY_FREE.where(), pick="min")
-_TOTAL: Final = latest(GPU_MEMORY_TOTAL.where())
-_ABOVE: Final = f"(\n{indent(latest(GPU_MEMORY_USED.where()))}\n  - on ({_KEY}) group_left ()\n  {_STEADY.name}\n)"
+_FREE: Final = recent(GPU_MEMORY_FREE.where(), pick="min")
+_TOTAL: Final = recent(GPU_MEMORY_TOTAL.where())
+_ABOVE: Final = f"(\n{indent(recent(GPU_MEMORY_USED.where()))}\n  - on ({_KEY}) group_left ()\n  {_STEADY.name}\n)"
 
 GROUP: Final = Group(
     name="lanewatch-vram-growth",
+    interval="5m",  # of each card a day is sorted by size
     rules=found_once(
+        "vram_growth",
         _OWNED,
         _STEADY,
         _SLOPE,

@@ -9,6 +9,7 @@ from typing import Final
 from alerts.counters import rose_or_appeared
 from alerts.found import found_once
 from alerts.promql import PLACE, indent, latest, tell
+from alerts.rare import Rare, not_zero
 from alerts.rule import Alert, Group, Record
 from exporter.catalogue import (
     GPU_OWNER_INFO,
@@ -21,7 +22,7 @@ from exporter.catalogue import (
 # Long enough to be seen by whoever is paged, and to bridge a pod that was replaced.
 _RECENT_SECONDS: Final = 1800
 _RECENT: Final = f"{_RECENT_SECONDS // 60}m"
-_PLACE: Final = ", ".join(PLACE)
+_DAY_SECONDS: Final = 86400
 _XID: Final = "on (cluster, node, gpu_uuid, xid)"
 _LABELS: Final = ("node", "gpu_uuid", "xid", "class", "action")
 
@@ -32,28 +33,38 @@ OF_A_CARD: Final = "~driver|hardware|link|unknown"
 _BLAMED: Final = "~application|driver|hardware|link|unknown"  # all but `info`
 
 
+# By the clock of their node; what is older than a day is asked for by nobody.
+_AGE: Final = Record(
+    name="lanewatch:gpu_xid_age:seconds",
+    expr=f"time() - {latest(GPU_XID_LAST.where())} < {_DAY_SECONDS}",
+    labels=("node", "gpu_uuid", "xid"),
+)
+XIDS: Final = Rare(
+    name="gpu_xid_errors",
+    picked=not_zero(str(GPU_XID_ERRORS)),
+    known=GPU_XID_ERRORS.where(xid="79"),
+    within=_RECENT,
+    labels=_LABELS,
+)
+_RISE: Final = Record(name="lanewatch:gpu_xid_errors:increase30m", expr=XIDS.rose(), labels=_LABELS)
+_GROWTH: Final = Record(name="lanewatch:gpu_xid_errors:growth30m", expr=XIDS.grew(_RECENT), labels=_LABELS)
+
+
+def _of_blamed(record: Record) -> str:
+    return f'{record.name}{{class=~"{_BLAMED.removeprefix("~")}"}}'
+
+
+_COUNTED: Final = _of_blamed(XIDS.now)
+
+
 def _age(seconds: int) -> str:
-    """Return the Xids that were seen last within that time, by the clock of their node."""
-    return f"time() - {latest(GPU_XID_LAST.where())} < {seconds}"
-
-
-_EACH: Final = GPU_XID_ERRORS.where(**{"class": _BLAMED})
-# Nearly every series of a fleet is 0 for ever: what is not is picked out once, and the rest asks that.
-_COUNTED: Final = Record(
-    name="lanewatch:gpu_xid_errors:counted",
-    expr=f"max without ({_PLACE}) ({_EACH} > 0)",
-    labels=_LABELS,
-)
-_RISE: Final = Record(
-    name="lanewatch:gpu_xid_errors:increase30m",
-    expr=f"max without ({_PLACE}) (increase({_EACH}[{_RECENT}]) > 0)",
-    labels=_LABELS,
-)
+    """Return the Xids that were seen last within that time."""
+    return f"{_AGE.name} < {seconds}"
 
 
 def _had(class_: str, action: str) -> str:
     """Return the Xids that happened lately; a series that is born at 1 has no increase, its time speaks for it."""
-    rise, counted = (_of(record, class_, action) for record in (_RISE, _COUNTED))
+    rise, counted = (_of(record, class_, action) for record in (_RISE, XIDS.now))
     lately = f"max_over_time({counted}[{_RECENT}])\nand {_XID}\n{_age(_RECENT_SECONDS)}"
     return f"{rise}\nor\n(\n{indent(lately)}\n)"
 
@@ -67,18 +78,18 @@ def _of(record: Record, class_: str, action: str) -> str:
 _MANY: Final = 3
 _CARDS: Final = Record(
     name="lanewatch:gpu_xid_cards:count1h",
-    expr=f"count without (node, gpu_uuid) (\n{indent(_age(3600))}\n  and {_XID} last_over_time({_COUNTED.name}[1h])\n)",
+    expr=f"count without (node, gpu_uuid) (\n{indent(_age(3600))}\n  and {_XID} last_over_time({_COUNTED}[1h])\n)",
     labels=("xid",),
 )
 _SPREAD: Final = f"{_CARDS.name} >= {_MANY}"
 
 # What comes back on the same card within a day was not mended by what was done about it.
 _AGAIN: Final = 3
-_NOW: Final = f"last_over_time({_COUNTED.name}[2m])"  # a missed scrape is bridged
-_YESTERDAY: Final = f"last_over_time({_COUNTED.name}[1h] offset 1d)"
+_NOW: Final = f"last_over_time({_COUNTED}[2m])"  # a missed scrape is bridged
+_YESTERDAY: Final = f"last_over_time({_COUNTED}[1h] offset 1d)"
 _IN_A_DAY: Final = f"{_NOW} - (\n{indent(f'{_YESTERDAY} or {_NOW} * 0')}\n)"  # one that is younger was 0 then
-_BACK: Final = f"(\n{indent(_IN_A_DAY)}\n  >= {_AGAIN}\n  or\n  {_RISE.name} >= {_AGAIN}\n)"
-_REPEATED: Final = f"{_BACK}\nand {_XID}\n{_age(86400)}\nunless on (cluster, xid)\n  {_SPREAD}"
+_BACK: Final = f"(\n{indent(_IN_A_DAY)}\n  >= {_AGAIN}\n  or\n  {_of_blamed(_GROWTH)} >= {_AGAIN} and {_RISE.name}\n)"
+_REPEATED: Final = f"{_BACK}\nand {_XID}\n{_AGE.name}\nunless on (cluster, xid)\n  {_SPREAD}"
 
 _OF_A_PROGRAM: Final = Record(
     name="lanewatch:gpu_xid_of_program:recent30m",
@@ -99,8 +110,11 @@ _FIRST: Final = "First thing to do: {{ $labels.action }}."
 GROUP: Final = Group(
     name="lanewatch-xid",
     rules=found_once(
-        _COUNTED,
+        "xid",
+        *XIDS.records,
         _RISE,
+        _GROWTH,
+        _AGE,
         _CARDS,
         _OF_A_PROGRAM,
         Alert(

@@ -7,6 +7,7 @@ import promql_parser
 import pytest
 
 from alerts import recovery, xid
+from alerts.found import POOLS
 from alerts.rule import Alert
 from exporter.collectors.devices import RECOVERY_ACTIONS
 from exporter.facts.xid import XID_ACTIONS, XID_CLASSES
@@ -14,7 +15,9 @@ from exporter.snapshot import CardEvent
 
 _RECORDED = {record.name: record.expr for record in xid.GROUP.records}
 # What is not 0 and what rose, of all Xids; whose they are, each alert says.
-_PICKED_OUT = {"lanewatch:gpu_xid_errors:counted", "lanewatch:gpu_xid_errors:increase30m"}
+_PICKED_OUT = {"lanewatch:gpu_xid_errors:now", "lanewatch:gpu_xid_errors:increase30m"}
+# Not the pools: they are those of all alerts.
+_FOUND_IN = {name for name in _RECORDED if not name.endswith(POOLS)} - _PICKED_OUT
 # Those tell how Xids are spread over time and cards; the others of every single one.
 _OF_MANY = {"LanewatchGpuXidRepeated", "LanewatchXidOnManyGpus", "LanewatchNvswitchSxid"}
 _TOLD_BY_OTHERS = {"ecc_storm", "memory_retirement", "mig_change", "recovery_action_change"}
@@ -27,7 +30,7 @@ def _selectors(expression: str) -> Iterator[Any]:
     for node in found:
         if isinstance(node, promql_parser.VectorSelector):
             yield node
-            yield from _selectors(_RECORDED[node.name]) if node.name in _RECORDED else ()
+            yield from _selectors(_RECORDED[node.name]) if node.name in _FOUND_IN else ()
 
 
 def _matchers(alert: Alert) -> list[dict[str, list[str]]]:

@@ -12,7 +12,7 @@ from xml.etree import ElementTree as ET
 import pytest
 import yaml
 
-from alerts.groups import every_alert
+from alerts.groups import GROUPS, every_alert
 from alerts.render import FOLDER
 from alerts.rule import Alert
 from e2e.survival import (
@@ -20,17 +20,20 @@ from e2e.survival import (
     EXCEPTIONS,
     OTHER_PAGES,
     Series,
+    as_seldom,
     derived,
     expand,
     in_the_whole_pack,
     is_shown,
     plain,
+    seconds,
     telling,
 )
 from e2e.tools import ROOT, tool
 from exporter import catalogue as c
 
 _RULES: Final = sorted((ROOT / FOLDER).glob("*.yaml"))
+_USUAL_SECONDS: Final = 30
 _NAMES: Final = [alert.name for alert in every_alert()]
 # An alert whose file is missing or says too little fails a test of its own, and not those of all others.
 _SHOWN: Final = [name for name in _NAMES if is_shown(name)]
@@ -102,6 +105,21 @@ def test_words_are_whole_in_every_case(told: Mapping[str, str], alert: Alert) ->
     mine = {name: text for name, text in told.items() if name.startswith(f"{alert.name}: ")}
     broken = {name: _UNRENDERED.findall(text) for name, text in mine.items()}
     assert (bool(mine), {name: found for name, found in broken.items() if found}) == (True, {})
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("alert", "interval"),
+    [
+        pytest.param(alert.name, seconds(group.interval), id=alert.name)
+        for group in GROUPS
+        for alert in group.alerts
+        if seconds(group.interval) > _USUAL_SECONDS
+    ],
+)
+def test_an_alert_that_is_asked_seldom_fires_in_its_own_interval(alert: str, interval: int, tmp_path: Path) -> None:
+    """A trend is looked at each few minutes: what it is made of must reach from one look to the next."""
+    assert _run({"seldom.yaml": as_seldom(alert, interval)}, tmp_path) == {}
 
 
 @pytest.mark.real

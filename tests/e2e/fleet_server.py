@@ -1,5 +1,6 @@
 """A real Prometheus that a simulated fleet was written into, before it is given our rules."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from fakes.remote_write import send
 # A server takes what is up to ten minutes ahead: so long it evaluates rules, and has nothing else to do.
 AHEAD_SECONDS: Final = 9 * 60
 _READY_SECONDS: Final = 60.0
+_INTERVAL: Final = re.compile(r"\binterval: (\d+[smh])$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +37,10 @@ class Server:
         for request in fleet.requests(clock):
             send(self.client, self.url, request)
 
-    def evaluate(self) -> None:
-        """Give it our rules as they are rendered; from now on it evaluates them by itself."""
+    def evaluate(self, every: str = r"\1") -> None:
+        """Give it our rules as they are rendered, or each group in this interval; it evaluates them by itself."""
         for path, text in render().items():
-            (self.program.command.directory / Path(path).name).write_text(text)
+            (self.program.command.directory / Path(path).name).write_text(_INTERVAL.sub(f"interval: {every}", text))
         self.client.post(f"{self.url}/-/reload").raise_for_status()
 
     def own(self, name: str) -> float:

@@ -85,8 +85,8 @@ class Derived:
     evaluations: tuple[int, ...]
 
 
-def plain(alert: str) -> Plain:
-    """Return the plain case of the alert."""
+def plain(alert: str, after: int = _AFTER) -> Plain:
+    """Return the plain case of the alert, with as many scrapes after it fires."""
     document = _document(alert)
     test = document["tests"][0]
     firing = next(one for one in test["alert_rule_test"] if _fires(one, alert))
@@ -100,7 +100,7 @@ def plain(alert: str) -> Plain:
         labels=tuple(one["exp_labels"] for one in firing["exp_alerts"]),
         rules=tuple(PROMTOOL.joinpath(path).resolve() for path in document["rule_files"]),
         order=tuple(document.get("group_eval_order", ())),
-        series=tuple(replace(one, values=_goes_on(one.values, fires // interval)) for one in given),
+        series=tuple(replace(one, values=_goes_on(one.values, fires // interval, after)) for one in given),
     )
 
 
@@ -150,17 +150,17 @@ def _expand_one(token: str) -> Iterator[str]:
     yield from (f"{float(first) + step * number:.10g}" for number in range(times + 1))
 
 
-def _goes_on(values: Values, at: int) -> Values:
+def _goes_on(values: Values, at: int, after: int) -> Values:
     """Return the values to scrape `at`, and on from there: at the pace of the last two steps, if it is one."""
     head = (values + ("_",) * (at + 1))[: at + 1]
     last = head[-3:]
     if head[-1] in _GONE:
-        return head + ("_",) * _AFTER
+        return head + ("_",) * after
     step = 0.0
     if len(last) == 3 and not set(last) & set(_GONE):
         first, second = (float(last[1]) - float(last[0]), float(last[2]) - float(last[1]))
         step = second if first == second else 0.0
-    return head + tuple(f"{float(head[-1]) + step * (number + 1):.10g}" for number in range(_AFTER))
+    return head + tuple(f"{float(head[-1]) + step * (number + 1):.10g}" for number in range(after))
 
 
 def _unchanged(series: Series, _at: int) -> Iterator[Series]:
@@ -310,6 +310,19 @@ def _no_other_page(one: Plain, time: int) -> dict[str, Any]:
 
 def _braced(labels: Mapping[str, str]) -> str:
     return "{" + ",".join(f'{label}="{value}"' for label, value in sorted(labels.items())) + "}"
+
+
+def as_seldom(alert: str, interval: int) -> dict[str, Any]:
+    """Return the promtool file that evaluates the plain case each `interval` seconds: two of them later it fires."""
+    one = replace(plain(alert, after=4 * interval // 30), evaluation=interval)
+    time = (one.fires // interval + 2) * interval
+    test = {
+        "name": f"{alert}: in its own interval",
+        "interval": f"{one.interval}s",
+        "input_series": [series.written() for series in one.series],
+        "promql_expr_test": [_firing(one, time), _firing(one, time + interval)],
+    }
+    return _file(one.rules, one, [test])
 
 
 def telling(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -24,6 +24,7 @@ LANE: Final = LANES[0]
 ALIAS: Final = "alias-000"
 AGENT_SOURCES: Final = frozenset({"nvml", "podresources"})
 
+_OF_AN_XID: Final = frozenset({str(c.GPU_XID_LAST), str(c.GPU_XID_OWNER_INFO)})
 _ACTIVE_LANE: Final = "qwen36-35b-gguf-fast"  # on the golden page
 _WELL: Final[Mapping[str, tuple[str, str]]] = {  # what is 1 where all is well; the page of an alias shows a slow one
     str(c.ALIAS_ROOT_CAUSE): ("cause", "none"),
@@ -37,7 +38,8 @@ def node(now: int) -> list[Series]:
     cards = [_on(one, node=NODE) for one in _read(_CARDS, now)]
     names, uuids = {one.name for one in cards}, sorted({one.labels["gpu_uuid"] for one in cards})
     own = [one for one in _read(_NODE, now) if one.name not in names and _is_an_agents(one)]
-    of_each = [_on(_owned(one), gpu_uuid=uuid, node=NODE) for one in own if "gpu_uuid" in one.labels for uuid in uuids]
+    each = [_owned(one) for one in own if "gpu_uuid" in one.labels and one.name not in _OF_AN_XID]
+    of_each = [_on(one, gpu_uuid=uuid, node=NODE) for one in each for uuid in uuids]
     seen = [replace(one, value=len(uuids)) for one in own if one.name == str(c.GPUS)]
     rest = [one for one in own if "gpu_uuid" not in one.labels and one.name != str(c.GPUS)]
     return [*cards, *of_each, *(_on(one, node=NODE) if "node" in one.labels else one for one in (*seen, *rest)), _up()]
@@ -100,7 +102,8 @@ def _watchers(now: int) -> list[Series]:
 
 def _owned(one: Series) -> Series:
     owner = {"lane": ACTIVE, "owner_pod": f"pod-{NODE}"}
-    return _on(one, **{label: owner[label] for label in owner.keys() & one.labels.keys()})
+    owned = _on(one, **{label: owner[label] for label in owner.keys() & one.labels.keys()})
+    return replace(owned, value=0.0) if one.name == str(c.GPU_XID_ERRORS) else owned
 
 
 def _on(one: Series, **labels: str) -> Series:

@@ -9,7 +9,8 @@ from exporter.metric import Metric
 
 CARD_NAME: Final = "a1b2c3d4"  # in the golden page's cards
 
-# What moves, each second; of attempts, those that went well.
+_CAP: Final = "power_cap"
+# What moves, each second; of attempts, those that went well, and of reasons to slow down the power limit.
 _PER_SECOND: Final[Mapping[str, float]] = {
     str(c.GPU_ENERGY): 650.0,
     str(c.GPU_BUSY): 0.97,
@@ -41,10 +42,11 @@ _SWING: Final = (-0.02, -0.01, 0.0, 0.01, 0.02)  # of its value
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """When samples were taken, in whole seconds, and when faults began."""
+    """When samples were taken, in whole seconds, what time it is, and in how many seconds faults begin."""
 
     times: range
     now: int
+    ill_in: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +63,12 @@ class Series:
         speed = self._speed()
         for number, at in enumerate(clock.times):
             swing = self.value * _SWING[number % len(_SWING)] if self.name in _SWINGS else 0.0
-            raised = self.raised if at >= clock.now else 0.0
+            raised = self.raised if at >= clock.now + clock.ill_in else 0.0
             yield at * 1000, self.value + speed * (at - clock.now) + swing + raised
 
     def _speed(self) -> float:
-        return _PER_SECOND.get(self.name, 0.0) if self.labels.get("outcome", "ok") == "ok" else 0.0
+        is_well = self.labels.get("outcome", "ok") == "ok" and self.labels.get("reason", _CAP) == _CAP
+        return _PER_SECOND.get(self.name, 0.0) if is_well else 0.0
 
 
 Fault = Callable[[Series], Series]
