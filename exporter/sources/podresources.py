@@ -24,7 +24,10 @@ _DEADLINE_SECONDS: Final = 2.0
 _LARGEST_ANSWER: Final = 16 << 20  # bytes; grpc's own 4 MiB are too few for a node of many pods
 _FAILURES_BEFORE_NEW_CHANNEL: Final = 2
 _SERVICES: Final = ("v1.PodResourcesLister", "v1alpha1.PodResourcesLister")
-_OPTIONS: Final = (("grpc.max_receive_message_length", _LARGEST_ANSWER),)
+_OPTIONS: Final = (
+    ("grpc.max_receive_message_length", _LARGEST_ANSWER),
+    ("grpc.use_local_subchannel_pool", 1),  # else a new channel may take over the connection of the old one
+)
 _KINDS: Final[dict[str, tuple[SourceErrorKind, str]]] = {
     "DEADLINE_EXCEEDED": ("timeout", f"expected an answer within {_DEADLINE_SECONDS:g} s, found none"),
     "PERMISSION_DENIED": ("forbidden", "expected to be let in, found permission denied"),

@@ -33,7 +33,7 @@ _ALIASES = 20  # each asked once a second
 _NAMES = tuple(f"alias-{number}" for number in range(_ALIASES))
 _PODS = 50
 _EVENTS = 5000  # of one watch, before the API server ends it; the watcher comes again after its own pause
-_SCRAPERS = 8
+_SCRAPERS = 12
 _SAMPLES = 60
 _LABELS = {"gpu-llm": "true"}
 _REQUEST = b"GET /metrics HTTP/1.1\r\nHost: x\r\nAccept: text/plain;version=0.0.4\r\nAccept-Encoding: gzip\r\n\r\n"
