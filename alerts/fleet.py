@@ -4,6 +4,7 @@ Every sum first takes each card, lane or alias once, whoever scrapes it. States 
 there are nine to each that one has, are absent. Nothing fires here.
 """
 
+from dataclasses import replace
 from typing import Final
 
 from alerts import xid
@@ -63,10 +64,13 @@ def _increase(metric: Metric) -> str:
     return f"increase({metric}[{_HOUR}])"
 
 
-# One class is told as 0 wherever Xids are counted; the others when they come.
-_NEW_XIDS: Final = (
-    f"sum by (cluster, class) (\n{indent(xid.XIDS.grew(_HOUR))}\n)\nor\nmax by (cluster, class) ({xid.XIDS.known}) * 0"
-)
+def _or_none(record: Record, known: str) -> Record:
+    """Return `record` with 0 for the one of `known`, wherever such a thing is counted; the others when they come."""
+    kept = ", ".join(("cluster", *record.labels))
+    return replace(record, expr=f"{record.expr}\nor\nmax by ({kept}) ({known}) * 0")
+
+
+_NEW_XIDS: Final = f"sum by (cluster, class) (\n{indent(xid.XIDS.grew(_HOUR))}\n)"
 
 _CARDS: Final = (
     _count(CARDS, c.GPU_INFO, _CARD, "model"),
@@ -74,8 +78,10 @@ _CARDS: Final = (
     _sum(UNAVAILABLE, c.GPU_UNAVAILABLE, _CARD, "reason"),
     _sum(OWNERSHIP, f"{c.GPU_OWNERSHIP} == 1", _CARD, "state"),
     _sum(IDLE, _rate(c.GPU_OWNED_IDLE), _CARD),
-    _sum(THROTTLED, f"{_rate(c.GPU_THROTTLE)} > 0", _CARD, "reason"),
-    Record(name=XIDS, expr=_NEW_XIDS, labels=("class",)),
+    _or_none(
+        _sum(THROTTLED, f"{_rate(c.GPU_THROTTLE)} > 0", _CARD, "reason"), c.GPU_THROTTLE.where(reason="power_cap")
+    ),
+    _or_none(Record(name=XIDS, expr=_NEW_XIDS, labels=("class",)), xid.XIDS.known),
     _sum(MEMORY_TOTAL, c.GPU_MEMORY_TOTAL, _CARD),
     _sum(MEMORY_USED, c.GPU_MEMORY_USED, _CARD),
     _sum(POWER, c.GPU_POWER, _CARD),
