@@ -47,17 +47,19 @@ ONLY_WHEN_ILL: Final = frozenset(
 )
 # Recorded only of a switch, of what came to a card, or of what a pool, a lane and a card are known to belong to.
 _RECORDED_AT_TIMES: Final = frozenset(
-    {
-        SWITCH,
-        *(record.name for group in (nvlink.GROUP, places.GROUP, xid.GROUP) for record in group.records),
-        *(name for name in RECORDED if name.endswith(POOLS)),
-    }
+    {SWITCH, *(record.name for group in (nvlink.GROUP, places.GROUP, xid.GROUP) for record in group.records)}
 )
 _FINDERS: Final = {
     record.name: record.expr
     for group in GROUPS
     for record in group.records
     if record.name.endswith((FOUND, LAST, NEW, NOW))
+} | {
+    # of whatever was found: its pool alone, as for any that is not found
+    record.name: record.expr.partition("\n")[0]
+    for group in GROUPS
+    for record in group.records
+    if record.name.endswith(POOLS)
 }
 _WORDS: Final[Mapping[Why, str]] = {
     "found": "",
