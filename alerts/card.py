@@ -4,7 +4,7 @@ from typing import Final
 
 from alerts.found import found_once
 from alerts.promql import PLACE, indent, latest_that, tell
-from alerts.rare import LAST, NOW, held
+from alerts.rare import LAST, NOW, held, only
 from alerts.rule import Alert, Group, Record
 from exporter.catalogue import GPU_OWNER_INFO, GPU_READINGS, GPU_READINGS_DUE, GPU_UNAVAILABLE, GPU_UP, GPU_UTILIZATION
 
@@ -17,7 +17,7 @@ _LOST: Final = Record(
 )
 _WHY: Final = Record(
     name=f"lanewatch:gpu_unavailable{NOW}",
-    expr=f"max without ({_PLACE}) ({GPU_UNAVAILABLE} == 1)",
+    expr=only(str(GPU_UNAVAILABLE), "== 1"),
     labels=(*_LABELS, "reason"),
 )
 _REASONS: Final = held(_WHY.name, _WHY.name)

@@ -8,14 +8,14 @@ from typing import Final
 from alerts.promql import PLACE
 
 _PLACE: Final = ", ".join(PLACE)
-_AWAY: Final = "1h"  # an exporter that was away for longer begins anew; each hour more costs every series 120 samples
+AWAY: Final = "1h"  # an exporter that was away for longer begins anew; each hour more costs every series 120 samples
 _REMEMBERED: Final = "1d"  # of the few series that are born by an event
 
 
 def rose(counter: str, within: str) -> str:
     """Return what is there where `counter` rose within that time; one that is new and not 0 is old: its driver's."""
     increased = f"max without ({_PLACE}) (increase({counter}[{within}]) > 0)"
-    return f"{increased}\nor\n{_highest(counter, within)}\n  > {_before(counter, _AWAY, within)}"
+    return f"{increased}\nor\n{_highest(counter, within)}\n  > {_before(counter, AWAY, within)}"
 
 
 def rose_or_appeared(counter: str, within: str) -> str:

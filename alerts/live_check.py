@@ -49,17 +49,14 @@ ONLY_WHEN_ILL: Final = frozenset(
 _RECORDED_AT_TIMES: Final = frozenset(
     {SWITCH, *(record.name for group in (nvlink.GROUP, places.GROUP, xid.GROUP) for record in group.records)}
 )
-_FINDERS: Final = {
-    record.name: record.expr
-    for group in GROUPS
-    for record in group.records
-    if record.name.endswith((FOUND, LAST, NEW, NOW))
-} | {
-    # of whatever was found: its pool alone, as for any that is not found
-    record.name: record.expr.partition("\n")[0]
-    for group in GROUPS
-    for record in group.records
+_FINDERS: Final[Mapping[str, Sequence[Selector]]] = {
+    # the pools of what was found are asked for their pools alone: of a card that is well, nothing is found
+    record.name: [one for one in selectors(record.expr) if not one.name.endswith(FOUND)]
     if record.name.endswith(POOLS)
+    else selectors(record.expr)
+    for group in GROUPS
+    for record in group.records
+    if record.name.endswith((FOUND, LAST, NEW, NOW, POOLS))
 }
 _WORDS: Final[Mapping[Why, str]] = {
     "found": "",
@@ -132,7 +129,7 @@ def _asked_for(rule: Alert | Record) -> tuple[Selector, ...]:
     """Return what a rule selects, but for what every Prometheus has; of what an alert found, what it is found in."""
     asked = {one for one in selectors(rule.expr) if one.name != "up"}
     while found := {one for one in asked if one.name in _FINDERS}:
-        asked = (asked - found).union(*(selectors(_FINDERS[one.name]) for one in found))
+        asked = (asked - found).union(*(_FINDERS[one.name] for one in found))
     return tuple(sorted(asked))
 
 

@@ -3,8 +3,7 @@
 from typing import Final
 
 from alerts.found import found_once
-from alerts.promql import PLACE
-from alerts.rare import Rare, held, not_zero
+from alerts.rare import Rare, held, not_zero, only
 from alerts.rule import Alert, Group, Record
 from exporter.catalogue import GPU_NVLINK_ERRORS, GPU_NVLINK_UP
 
@@ -16,7 +15,7 @@ _BRIDGED: Final = "5m"  # an evaluation that missed a scrape; they are two minut
 
 _DOWN: Final = Rare(
     name="gpu_nvlink_down",
-    picked=f"min without ({', '.join(PLACE)}) ({GPU_NVLINK_UP} == 0)",
+    picked=only(str(GPU_NVLINK_UP), "== 0", pick="min"),
     known=_KNOWN,
     within="",  # it is asked for by the time at which it went down
     labels=("node", "gpu_uuid", "link"),

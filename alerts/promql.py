@@ -15,10 +15,10 @@ WATCHER_PLACE: Final = (*PLACE, "node")
 WHOLE: Final = '{{ $value | printf "%.0f" }}'
 
 # Two scrapes of 60 s: a missed one is bridged, and a single sample is too short to fire a `for` of 2m.
-_MISSED_SCRAPE: Final = "2m"
+MISSED_SCRAPE: Final = "2m"
 
 
-def latest(selector: str, drop: Sequence[str] = PLACE, *, pick: str = "max", back: str = _MISSED_SCRAPE) -> str:
+def latest(selector: str, drop: Sequence[str] = PLACE, *, pick: str = "max", back: str = MISSED_SCRAPE) -> str:
     """Return the value now, or where there is none the last within `back`; what is now always wins."""
     now = f"{pick} without ({', '.join(drop)}) ({selector})"
     before = f"{pick} without ({', '.join(drop)}) (last_over_time({selector}[{back}]))"
@@ -30,11 +30,11 @@ def recent(selector: str, drop: Sequence[str] = PLACE, *, pick: str = "max") -> 
 
     After a restart what the process before said counts for as long: for what a card is, and for what must last anyway.
     """
-    return f"{pick} without ({', '.join(drop)}) (last_over_time({selector}[{_MISSED_SCRAPE}]))"
+    return f"{pick} without ({', '.join(drop)}) (last_over_time({selector}[{MISSED_SCRAPE}]))"
 
 
 def latest_that(
-    selector: str, test: str, drop: Sequence[str] = PLACE, *, pick: str = "max", back: str = _MISSED_SCRAPE
+    selector: str, test: str, drop: Sequence[str] = PLACE, *, pick: str = "max", back: str = MISSED_SCRAPE
 ) -> str:
     """Return what `latest(...) test` does, of a fleet in which hardly a series passes: they are sorted out first.
 

@@ -8,16 +8,15 @@ that. What is not recorded was not so if the card was heard then: a series of th
 from dataclasses import dataclass
 from typing import Final
 
+from alerts.counters import AWAY
 from alerts.places import BY_CARD
-from alerts.promql import PLACE
+from alerts.promql import MISSED_SCRAPE, PLACE
 from alerts.rule import Record
 
 NOW: Final = ":now"
 NEW: Final = ":new"
 LAST: Final = ":last2m"
 LOOKED: Final = ":looked"
-_MISSED_SCRAPE: Final = "2m"  # as in `latest`
-_AWAY: Final = "1h"
 _BEFORE: Final = "30s"  # the evaluation before this one, at the latest
 _SCRAPED_BEFORE: Final = "1m"  # and seen by it, however long the scrape took
 # A counter that was reset is 0 for a while. In the gap of an agent that is replaced the card is not heard.
@@ -83,7 +82,7 @@ class Rare:
         now, within = self.now.name, self.within
         return (
             f"(increase({now}[{within}]) unless resets({now}[{within}]) > 0) > 0\n"
-            f"or\nmax_over_time({now}[{within}])\n  > last_over_time({now}[{_AWAY}] offset {within})\n"
+            f"or\nmax_over_time({now}[{within}])\n  > last_over_time({now}[{AWAY}] offset {within})\n"
             f"or\nmax_over_time({self.new.name}[{within}])"
         )
 
@@ -93,11 +92,16 @@ class Rare:
         return f"{increase} + ({first} or {increase} * 0)\nor\n{first}"
 
 
+def only(values: str, test: str, *, pick: str = "max") -> str:
+    """Return those of `values` that pass the test now, whoever is scraped."""
+    return f"{pick} without ({', '.join(PLACE)}) ({values} {test})"
+
+
 def not_zero(counter: str) -> str:
-    """Return the counts that are not 0, whoever is scraped."""
-    return f"max without ({', '.join(PLACE)}) ({counter} > 0)"
+    """Return the counts that are not 0."""
+    return only(counter, "> 0")
 
 
-def held(now: str, known: str, back: str = _MISSED_SCRAPE) -> str:
+def held(now: str, known: str, back: str = MISSED_SCRAPE) -> str:
     """Return what is recorded as `now`, and what was within `back` of a card of which `known` says nothing now."""
     return f"(\n  {now}\n  or\n  last_over_time({now}[{back}])\n    unless on ({BY_CARD}) {known}\n)"

@@ -3,8 +3,8 @@
 from typing import Final
 
 from alerts.found import found_once
-from alerts.promql import PLACE, tell
-from alerts.rare import Rare, held, not_zero
+from alerts.promql import tell
+from alerts.rare import Rare, held, not_zero, only
 from alerts.rule import Alert, Group, Record
 from exporter.catalogue import GPU_EVENTS, GPU_OWNER_INFO, GPU_RECOVERY_ACTION
 
@@ -19,7 +19,7 @@ REPORTED: Final = "~gpu_unavailable|memory_poison|memory_poison_fatal|memory_ret
 
 _WISH: Final = Record(
     name="lanewatch:gpu_recovery_wish:now",
-    expr=f"max without ({', '.join(PLACE)}) ({GPU_RECOVERY_ACTION.where(action=f'{AT_ONCE}|{AFTER_DRAIN[1:]}')} == 1)",
+    expr=only(GPU_RECOVERY_ACTION.where(action=f"{AT_ONCE}|{AFTER_DRAIN[1:]}"), "== 1"),
     labels=("node", "gpu_uuid", "action"),
 )
 _EVENTS: Final = Rare(

@@ -5,7 +5,7 @@ from typing import Final
 from alerts.card_words import CARD, OWNERS, read_out
 from alerts.found import found_once
 from alerts.promql import PLACE, latest_that, tell
-from alerts.rare import LAST, NOW, Rare, held
+from alerts.rare import LAST, NOW, Rare, held, only
 from alerts.rule import Alert, Group, Record
 from exporter.catalogue import (
     GPU_BAR1_TOTAL,
@@ -23,7 +23,7 @@ _PLACE: Final = ", ".join(PLACE)
 # Without `state`: memory of a pod becomes that of a dead one, and begins no new wait by that.
 _NOW: Final = Record(
     name=f"lanewatch:gpu_unowned{NOW}",
-    expr=f"max without ({_PLACE}) ({GPU_OWNERSHIP.where(state='~orphan|host_process|process_no_allocation')} == 1)",
+    expr=only(GPU_OWNERSHIP.where(state="~orphan|host_process|process_no_allocation"), "== 1"),
     labels=(*_LABELS, "state"),
 )
 _UNOWNED: Final = Record(
@@ -46,7 +46,7 @@ _FULL: Final = 0.95
 _WAS_NOT_FULL: Final = 0.9
 _BAR1: Final = Rare(
     name="gpu_bar_high",
-    picked=f"max without ({_PLACE}) ({GPU_BAR1_USED} / {GPU_BAR1_TOTAL} >= {_WAS_NOT_FULL})",
+    picked=only(f"{GPU_BAR1_USED} / {GPU_BAR1_TOTAL}", f">= {_WAS_NOT_FULL}"),
     known=str(GPU_BAR1_USED),
     within="1d",
     labels=_LABELS,

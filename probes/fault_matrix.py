@@ -126,13 +126,7 @@ FAULTS: Final[tuple[Fault, ...]] = (
     Fault("gateway hangs up", "it closes before any answer", "stub", "gateway_process", "nothing"),
     Fault("asked too often", "HTTP 429 instead of the gateway", "stub", "gateway_key", "429"),
     # no fault of the way of a request
-    Fault(
-        "slot busy",
-        "a user keeps the only slot of llama-server",
-        "real",
-        "none",
-        "skipped: it works for a user",
-    ),
+    Fault("slot busy", "a user keeps the only slot of llama-server", "real", "none", "skipped: it works for a user"),
     Fault("metrics page shut", "the metrics address refuses; llama-server serves", "real", "none", "a finding"),
     Fault("kubelet socket gone", "its source fails", "handed in", "none", "allocation is unknown"),
     Fault("API server gone", "its sources fail", "handed in", "none", "pod and node are unknown"),

@@ -107,8 +107,7 @@ def _serves_users(case: Case, ground: Ground) -> bool:
     if ground.backend is None or (case.snapshot.backends and case.snapshot.backends.is_gateway_alive is False):
         return False
     skipped = case.skipped or (case.gateway.outcome if case.gateway else None)
-    followed_up = case.witness.outcome if case.witness and case.is_outrun else None
-    is_since = "skipped_busy" in (skipped, followed_up)
+    is_since = skipped == "skipped_busy" or (case.is_outrun and case.witness is not None)
     state = ground.backend.state
     return (state == "busy" and (is_since or case.is_outrun)) or (state == "idle" and is_since)
 

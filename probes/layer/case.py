@@ -18,7 +18,7 @@ from probes.layers import Finding, not_looked_at, unknown
 from probes.outcome import POLICY, Outcome
 
 NODE_LOST: Final = ("NodeLost", "NodeShutdown")  # how the API server words it in a pod's reason
-OUT_OF_TIME: Final[frozenset[Outcome]] = frozenset({"timeout_first", "timeout_total"})
+_OUT_OF_TIME: Final[frozenset[Outcome]] = frozenset({"timeout_first", "timeout_total"})
 _FINISHED: Final = frozenset({"Succeeded", "Failed"})
 _TOGETHER_SECONDS: Final = 2.0  # the lane may be asked just before the gateway
 _OF_CARDS: Final = ("nvml", "dcgm", "xpum")
@@ -70,11 +70,15 @@ class Case:
         return self.witness is not None and self.witness.is_good
 
     @property
+    def is_late(self) -> bool:
+        """Whether the last probe ran out of time."""
+        return self.gateway is not None and self.gateway.outcome in _OUT_OF_TIME
+
+    @property
     def is_outrun(self) -> bool:
         """Whether a user may have come between our look at the lane and the probe: twice in a row is no chance."""
-        is_late = self.gateway is not None and self.gateway.outcome in OUT_OF_TIME
         is_alone = self.witness is None or self.witness.outcome == "skipped_busy"
-        return is_late and is_alone and self.alias.look_first and not self.is_repeated
+        return self.is_late and is_alone and self.alias.look_first and not self.is_repeated
 
     @property
     def is_excused(self) -> bool:

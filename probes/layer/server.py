@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from exporter.backend import Backend, BackendState
-from probes.layer.case import OUT_OF_TIME, Case, Ground, Probed, blind
+from probes.layer.case import Case, Ground, Probed, blind
 from probes.layers import Finding, broken, unknown, well
 from probes.outcome import Outcome
 
@@ -59,8 +59,7 @@ def judge_work(case: Case, ground: Ground) -> Finding:
         return broken(*(backend.evidence or (f"the server of lane {backend.lane} {_NOT_WORKING[backend.state]}",)))
     if backend.state in _NOT_THERE or backend.state == "unknown":
         return unknown(f"the server of lane {backend.lane} is {backend.state}")
-    is_late = case.gateway is not None and case.gateway.outcome in OUT_OF_TIME
-    if backend.state == "busy" and is_late and not case.is_outrun:
+    if backend.state == "busy" and case.is_late and not case.is_outrun:
         return broken(f"the server of lane {backend.lane} was busy for as long as the probe waited{_queue(backend)}")
     return well(f"the server of lane {backend.lane} is {backend.state}")
 

@@ -28,6 +28,7 @@ _CLIENT: Final = {
     "client_key_file": str(TLS / "client-one.key"),
 }
 _OTHER: Final = {name: path.replace("client-one", "client-two") for name, path in _CLIENT.items()}
+_PASSWORD_FILE: Final = {"username": "u", "password_file": "{at}/password"}
 _USER: Final = {"username": "carol", "password_variable": "PASSWORD_OF_THIS_TEST"}
 
 
@@ -125,25 +126,25 @@ def test_who_does_not_is_told_why(
     [
         pytest.param(
             {},
-            {"username": "u", "password_file": "{at}/password"},
+            _PASSWORD_FILE,
             "{at}/password: expected a file that holds the password, found: No such file or directory",
             id="no password file",
         ),
         pytest.param(
             {"password": b" \n"},
-            {"username": "u", "password_file": "{at}/password"},
+            _PASSWORD_FILE,
             "{at}/password: expected a password of 1 to 8192 characters, found 0",
             id="an empty password",
         ),
         pytest.param(
             {"password": b"sesame\nsesame"},
-            {"username": "u", "password_file": "{at}/password"},
+            _PASSWORD_FILE,
             "{at}/password: expected a password in UTF-8 on one line, found another text (not shown)",
             id="two lines",
         ),
         pytest.param(
             {"password": b"sesame\xff"},
-            {"username": "u", "password_file": "{at}/password"},
+            _PASSWORD_FILE,
             "{at}/password: expected a password in UTF-8 on one line, found another text (not shown)",
             id="no UTF-8",
         ),
