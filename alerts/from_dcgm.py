@@ -1,8 +1,9 @@
 """What a dcgm-exporter says of cards, under one name a fact, for those who keep it: its three schemas, in base units.
 
-Our own series win where both are there, so nothing is told twice. Blanks are absent. A card in MIG instances has
-memory and utilisation by instance, and the values of its board once. Xids are left out: before 4.8.3 there is only a
-gauge of the last one, and what counts them is `lanewatch_gpu_xid_errors_total`.
+Only of cards that no exporter of ours tells of: nothing is told twice, and a second series of each of ours would cost a
+fleet more than all that is asked of it. Blanks are absent. A card in MIG instances has memory and utilisation by
+instance, and the values of its board once. Xids are left out: before 4.8.3 there is only a gauge of the last one, and
+what counts them is `lanewatch_gpu_xid_errors_total`.
 """
 
 from dataclasses import dataclass
@@ -17,7 +18,6 @@ GPU_MEMORY_USED: Final = "lanewatch:gpu_memory_used:bytes"
 GPU_MEMORY_FREE: Final = "lanewatch:gpu_memory_free:bytes"
 GPU_MEMORY_RESERVED: Final = "lanewatch:gpu_memory_reserved:bytes"
 GPU_MEMORY_TOTAL: Final = "lanewatch:gpu_memory_total:bytes"
-GPU_SOURCE: Final = "lanewatch:gpu_source:info"
 
 _CARD: Final = ("node", "gpu_uuid")
 _MEBI: Final = 1 << 20
@@ -29,17 +29,19 @@ _INT32: Final = (0x7FFFFFF0, 0x80000000)
 _DOUBLE: Final = (1 << 47, (1 << 47) + 16)
 _INT64: Final = 9.2e18
 
-# Where nobody runs a dcgm-exporter there is nothing to take over, and our own series have names of their own: a second
-# series of each would cost a fleet more than all that is asked of it.
-_SEEN: Final = Record(
-    name="lanewatch:dcgm_seen:info",
+# What both tell of, whatever each calls the node. A dcgm-exporter that is asked for few counters tells of one of these.
+_ANY_OF: Final = ("FB_USED", f"FB_USED_BYTES{_NEW}", "GPU_TEMP", f"GPU_TEMP_CELSIUS{_NEW}", "POWER_USAGE")
+_CARDS: Final = "\nor on (cluster, UUID)\n".join(f"DCGM_FI_DEV_{name}" for name in _ANY_OF)
+_BOTH: Final = Record(
+    name="lanewatch:gpu_told_twice:info",
     expr=(
-        "group(\n  last_over_time(DCGM_FI_DEV_FB_USED[1h])\n"
-        f"  or\n  last_over_time(DCGM_FI_DEV_FB_USED_BYTES{_NEW}[1h])\n)"
+        "label_replace(\n  max by (cluster, gpu_uuid) (\n    label_replace(\n"
+        f'{indent(_CARDS, 6)},\n      "gpu_uuid", "$1", "UUID", "(.+)"\n    )\n'
+        f"    and on (cluster, gpu_uuid) {c.GPU_UP}\n  ) ^ 0,\n"
+        '  "parent_uuid", "$1", "gpu_uuid", "(.+)"\n)'
     ),
-    labels=(),
+    labels=("gpu_uuid", "parent_uuid"),
 )
-_WHERE_DCGM_IS: Final = f"and on () {_SEEN.name}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,23 +156,17 @@ def _named(expr: str, fact: Dcgm) -> str:
     return f'label_replace({expr}, "gpu_uuid", "MIG-$1", "gpu_uuid", "(.+/.+)")'
 
 
-def _ours(fact: Dcgm) -> str:
-    selector = fact.ours.where(**({fact.label: fact.value} if fact.label else {}))
-    value = f"rate({selector}[{fact.over}])" if fact.over else selector
-    return f"max by (cluster, {', '.join(fact.labels)}) ({value} {_WHERE_DCGM_IS})"
-
-
-def _one_of(fact: Dcgm) -> str:
-    """Return our own value of a device, else that of dcgm-exporter; by the card's name, for nodes may have two."""
-    told = _told(fact)
-    if fact.is_of_instance:  # our names of the instances are the driver's own: know one by its card
-        told += f"\nunless on (cluster, parent_uuid)\nmax by (cluster, parent_uuid) ({c.GPU_MIG_INFO})"
-        told = f"max by (cluster, {', '.join(fact.labels)}) (\n{indent(told)}\n)"
-    return f"{_ours(fact)}\nor on (cluster, gpu_uuid)\n{told}"
+def _of_others(fact: Dcgm) -> str:
+    """Return what dcgm-exporter says of what we do not tell of; an instance is known by its card."""
+    told = f"{_told(fact)}\nunless on (cluster, gpu_uuid) {_BOTH.name}"
+    if not fact.is_of_instance:
+        return told
+    told = f"{told}\nunless on (cluster, parent_uuid) {_BOTH.name}"
+    return f"max by (cluster, {', '.join(fact.labels)}) (\n{indent(told)}\n)"
 
 
 def _record(name: str, group: tuple[Dcgm, ...]) -> Record:
-    parts = [_one_of(fact) if len(group) == 1 else f"(\n{indent(_one_of(fact))}\n)" for fact in group]
+    parts = [_of_others(fact) if len(group) == 1 else f"(\n{indent(_of_others(fact))}\n)" for fact in group]
     return Record(name=name, expr="\nor\n".join(parts), labels=group[0].labels)
 
 
@@ -179,23 +175,12 @@ _TOTAL_OF_4_9: Final = Dcgm(ours=c.GPU_MEMORY_TOTAL, new="FB_CAPACITY_BYTES", is
 _TOTAL: Final = Record(
     name=GPU_MEMORY_TOTAL,
     expr=(
-        f"{_one_of(_TOTAL_OF_4_9)}\n"
+        f"{_of_others(_TOTAL_OF_4_9)}\n"
         f"or on (cluster, gpu_uuid)\n{GPU_MEMORY_USED} + {GPU_MEMORY_FREE} + {GPU_MEMORY_RESERVED}"
     ),
     labels=_CARD,
 )
-_SOURCE: Final = Record(
-    name=GPU_SOURCE,
-    expr=(
-        f"label_replace(\n  max by (cluster, node, gpu_uuid) ({c.GPU_UP} {_WHERE_DCGM_IS}),\n"
-        f'  "source", "lanewatch", "", ""\n) ^ 0\n'
-        f"or on (cluster, gpu_uuid)\n"
-        f'label_replace({GPU_MEMORY_TOTAL}, "source", "dcgm", "", "") ^ 0'
-    ),
-    labels=(*_CARD, "source"),
-)
-
 GROUP: Final = Group(
     name="lanewatch-from-dcgm",
-    rules=(_SEEN, *(_record(name, group) for name, group in _FACTS.items()), _TOTAL, _SOURCE),
+    rules=(_BOTH, *(_record(name, group) for name, group in _FACTS.items()), _TOTAL),
 )

@@ -336,9 +336,14 @@ GPU_RECOVERY_ACTION = _card_gauge(
     "action",
 )
 GPU_NVLINK_UP = _card_gauge("nvlink_up", "Whether an NVLink of the card is up. 0 on one of many: look at it.", "link")
+GPU_NVLINKS_COUNTED = _card_gauge(
+    "nvlinks_counted",
+    "NVLinks of the card of which the errors of this kind are read. One without gpu_nvlink_errors had none so far.",
+    "kind",
+)
 GPU_NVLINK_ERRORS = _card_counter(
     "nvlink_errors",
-    "Errors of an NVLink, by kind: replay, recovery, crc and newer ones. crc rising: a bad link.",
+    "Errors of an NVLink, by kind: replay, recovery, crc and newer ones; born by the first. crc rising: a bad link.",
     "link",
     "kind",
 )

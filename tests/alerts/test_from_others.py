@@ -95,7 +95,6 @@ def test_each_schema_of_dcgm_gives_the_same_facts_of_the_reference_card(tmp_path
     rows["lanewatch:gpu_temperature:celsius"] = [
         (f'__name__="lanewatch:gpu_temperature:celsius", sensor="gpu", {_CARD}', 37)
     ]
-    rows["lanewatch:gpu_source:info"] = [(f'__name__="lanewatch:gpu_source:info", source="dcgm", {_CARD}', 1)]
     _check(tmp_path, _series(f"dcgm/{schema}-rtxpro4000.prom"), rows)
 
 
@@ -111,18 +110,32 @@ def test_instances_have_their_memory_and_the_board_its_power_once(tmp_path: Path
     _check(tmp_path, _series(f"dcgm/{schema}-h100.prom"), rows)
 
 
-def test_our_own_word_of_a_card_wins_and_dcgm_fills_what_we_lack(tmp_path: Path) -> None:
-    """Whatever each of them calls the node: a card is known by its UUID, and counted once."""
-    uuid = 'gpu_uuid="GPU-00000000-0000-4000-8000-000000000001"'
+def test_a_card_that_we_tell_of_is_left_out(tmp_path: Path) -> None:
+    """Whatever each of them calls the node: a card is known by its UUID, and ours has names of its own."""
+    mine, both = "GPU-00000000-0000-4000-8000-000000000001", "lanewatch:gpu_told_twice:info"
+    other = _series("dcgm/4.8-h100.prom", instance="o:2")
     series = [
         *_series("dcgm/4.8-rtxpro4000.prom", Hostname="another-name"),
-        _ours("lanewatch_gpu_up", uuid, 1),
-        _ours("lanewatch_gpu_memory_used_bytes", uuid, 5),
+        *other,
+        _ours("lanewatch_gpu_up", f'gpu_uuid="{mine}"', 1),
     ]
     rows = {
-        "lanewatch:gpu_memory_used:bytes": [(f'__name__="lanewatch:gpu_memory_used:bytes", {_CARD}', 5.0)],
-        "count(lanewatch:gpu_memory_free:bytes)": [("", 1.0)],
-        "lanewatch:gpu_source:info": [(f'__name__="lanewatch:gpu_source:info", source="lanewatch", {_CARD}', 1.0)],
+        f'{{__name__=~"lanewatch:gpu_.+",gpu_uuid="{mine}"}}': [
+            (f'__name__="{both}", gpu_uuid="{mine}", parent_uuid="{mine}"', 1.0)
+        ],
+        "count(lanewatch:gpu_memory_used:bytes)": [("", 3.0)],
+        "count(lanewatch:gpu_power:watts)": [("", 2.0)],
+    }
+    _check(tmp_path, series, rows)
+
+
+def test_the_instances_of_a_card_that_we_tell_of_are_left_out(tmp_path: Path) -> None:
+    """The names of instances are the driver's own here, and DCGM's numbers there: an instance is known by its card."""
+    series = [*_series("dcgm/4.8-h100.prom"), _ours("lanewatch_gpu_up", f'gpu_uuid="{_CUT}"', 1)]
+    rows = {
+        "count(lanewatch:gpu_memory_used:bytes)": [("", 1.0)],
+        "count(lanewatch:gpu_memory_total:bytes)": [("", 1.0)],
+        f'count(lanewatch:gpu_power:watts{{gpu_uuid="{_CUT}"}})': [],
     }
     _check(tmp_path, series, rows)
 

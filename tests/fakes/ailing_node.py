@@ -13,6 +13,7 @@ from exporter.snapshot import (
     KernelLog,
     KernelXid,
     NodeView,
+    NvLink,
     PciBus,
     PciDevice,
     Snapshot,
@@ -27,6 +28,10 @@ _CARD: Final = replace(
     readings_made=96,
     pcie_bytes_per_second={"rx": 1e9, "tx": 2e8},
     retired_pages={"single_bit": 2, "double_bit": 1},
+    nvlinks=(
+        NvLink(index=0, is_up=True, errors={"crc": 12, "recovery": 1, "replay": 7}),
+        NvLink(index=1, is_up=False, errors={"crc": 0, "recovery": 0, "replay": 0}),
+    ),
     xids=(XidCount(code=79, count=1, last_at=AT - 5),),
 )
 _NVML: Final = Gpus(source="nvml", devices=(_CARD,), calls=10)

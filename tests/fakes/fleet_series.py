@@ -86,5 +86,5 @@ FAULTS: Final[Mapping[str, Fault]] = {
     "LanewatchGpuEccUncorrected": _raised(1.0, c.GPU_ECC_ERRORS, kind="uncorrected"),
     "LanewatchGpuUnavailable": _raised(-1.0, c.GPU_UP),
     "LanewatchGpuRowRemapFailed": _raised(1.0, c.GPU_REMAP_FAILED),
-    "LanewatchGpuNvlinkErrors": _raised(1.0, c.GPU_NVLINK_ERRORS, kind="recovery_failed", link="3"),
+    "LanewatchGpuNvlinkDown": _raised(-1.0, c.GPU_NVLINK_UP, link="3"),
 }
