@@ -3,7 +3,7 @@
 from typing import Final, NamedTuple
 
 from alerts.found import found_once
-from alerts.promql import PLACE, latest, tell
+from alerts.promql import PLACE, recent, recent_that, tell
 from alerts.rule import Action, Alert, Group, Layer
 from exporter.catalogue import NODE_CARD_AGREEMENT, NODE_CARD_ODD_VIEW, NODE_CARD_VIEW_INFO
 
@@ -14,10 +14,10 @@ _STATE: Final = (*PLACE, "state")
 # Labels and offers follow a new driver within minutes; what contradicts it for longer follows no more.
 _SETTLES: Final = "15m"
 
-_DISAGREE: Final = f"{latest(NODE_CARD_AGREEMENT.where(state='disagree'), _STATE)} == 1"
-_NOBODY_ODD: Final = f"unless\n{latest(NODE_CARD_ODD_VIEW.where(), _VIEW)} == 1"
+_DISAGREE: Final = recent_that(NODE_CARD_AGREEMENT.where(state="disagree"), "== 1", _STATE)
+_NOBODY_ODD: Final = f"unless\n{recent_that(NODE_CARD_ODD_VIEW.where(), '== 1', _VIEW)}"
 # Of one fact nobody may ever tell, such as MIG of a card without it. That no fact can be compared is blindness.
-_ALL_UNKNOWN: Final = f"min without (fact) {latest(NODE_CARD_AGREEMENT.where(state='unknown'), _STATE)} == 1"
+_ALL_UNKNOWN: Final = f"min without (fact) ({recent(NODE_CARD_AGREEMENT.where(state='unknown'), _STATE)}) == 1"
 
 
 class _Odd(NamedTuple):
@@ -62,7 +62,7 @@ _ODD_ONES: Final = (
 def _alert(one: _Odd) -> Alert:
     return Alert(
         name=one.name,
-        expr=f"{latest(NODE_CARD_ODD_VIEW.where(view=one.views), _VIEW)} == 1",
+        expr=recent_that(NODE_CARD_ODD_VIEW.where(view=one.views), "== 1", _VIEW),
         of="node",
         for_=_SETTLES,
         severity="ticket",

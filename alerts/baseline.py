@@ -4,7 +4,7 @@ from typing import Final, NamedTuple
 
 from alerts.found import found_once
 from alerts.places import HOST, on_a_host
-from alerts.promql import PLACE, latest
+from alerts.promql import MISSED_SCRAPE, PLACE, recent_that
 from alerts.rule import Action, Alert, Group, Layer
 from exporter.catalogue import NODE_BASELINE, NODE_CAPACITY_GPUS
 
@@ -14,11 +14,13 @@ _OF_A_HOST: Final = "served"  # no server was ready there yet, or since the watc
 
 
 def _failed(checks: str) -> str:
-    return f"{latest(NODE_BASELINE.where(check=checks), PLACE, pick='min')} == 0"
+    return recent_that(NODE_BASELINE.where(check=checks), "== 0", pick="min")
 
 
-_OFFERED: Final = latest(NODE_CAPACITY_GPUS.where(view="allocatable"), (*PLACE, "view"), pick="min")
-_THERE: Final = latest(NODE_CAPACITY_GPUS.where(view="capacity"), (*PLACE, "view"))
+_THERE: Final = f"last_over_time({NODE_CAPACITY_GPUS.where(view='capacity')}[{MISSED_SCRAPE}])"
+_SHORT: Final = recent_that(
+    NODE_CAPACITY_GPUS.where(view="allocatable"), f"< ignoring (view) {_THERE}", (*PLACE, "view"), pick="min"
+)
 _UNFIT: Final = f"{_failed(_OF_A_SPARE)}\nunless on (cluster, node) {HOST}\nor\n{on_a_host(_failed(_OF_A_HOST))}"
 
 
@@ -111,7 +113,7 @@ GROUP: Final = Group(
         *map(_alert, _CHECKS),
         Alert(
             name="LanewatchNodeGpusShort",
-            expr=f"{_OFFERED}\n<\n{_THERE}",
+            expr=_SHORT,
             of="node",
             for_="5m",
             severity="ticket",

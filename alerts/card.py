@@ -3,24 +3,31 @@
 from typing import Final
 
 from alerts.found import found_once
-from alerts.promql import PLACE, indent, latest_that, tell
-from alerts.rare import LAST, NOW, held, only
+from alerts.promql import PLACE, indent, tell
+from alerts.rare import LAST, NOW, held, told
 from alerts.rule import Alert, Group, Record
-from exporter.catalogue import GPU_OWNER_INFO, GPU_READINGS, GPU_READINGS_DUE, GPU_UNAVAILABLE, GPU_UP, GPU_UTILIZATION
+from exporter.catalogue import (
+    GPU_OWNER_INFO,
+    GPU_READINGS,
+    GPU_READINGS_DUE,
+    GPU_UP,
+    GPU_UTILIZATION,
+    NOTABLE_UNAVAILABLE,
+    NOTABLE_UP,
+)
 
 _OWNERS: Final = f"Owners:{tell(GPU_OWNER_INFO, ['owner_namespace', 'owner_pod', 'owner_container'], same='gpu_uuid')}."
 _BY: Final = "on (cluster, node, gpu_uuid)"
 _PLACE: Final = ", ".join(PLACE)
 _LABELS: Final = ("node", "gpu_uuid")
-_LOST: Final = Record(
-    name=f"lanewatch:gpu_lost{LAST}", expr=latest_that(GPU_UP.where(), "== 0", pick="min"), labels=_LABELS
-)
-_WHY: Final = Record(
+_LOST_NOW: Final = Record(name=f"lanewatch:gpu_lost{NOW}", expr=told(str(NOTABLE_UP), pick="min"), labels=_LABELS)
+_LOST: Final = Record(name=f"lanewatch:gpu_lost{LAST}", expr=held(_LOST_NOW.name, str(GPU_UP)), labels=_LABELS)
+WHY: Final = Record(
     name=f"lanewatch:gpu_unavailable{NOW}",
-    expr=only(str(GPU_UNAVAILABLE), "== 1"),
+    expr=told(str(NOTABLE_UNAVAILABLE)),
     labels=(*_LABELS, "reason"),
 )
-_REASONS: Final = held(_WHY.name, _WHY.name)
+_REASONS: Final = held(WHY.name, WHY.name)
 
 # Failing memory stalls the driver under load, and leaves no other trace: a reporter lost 18 to 82 % of the readings of
 # an hour, and none while idle (NVIDIA/DCGM issue 313). Without load a driver that sleeps answers late, and is well.
@@ -35,8 +42,9 @@ GROUP: Final = Group(
     name="lanewatch-card",
     rules=found_once(
         "card",
+        _LOST_NOW,
         _LOST,
-        _WHY,
+        WHY,
         Alert(
             name="LanewatchGpuUnavailable",
             # A join by `and` takes several reasons without an error; a card without any reason pages all the same.

@@ -2,11 +2,10 @@
 
 from typing import Final
 
-from alerts.counters import rose
 from alerts.found import found_once
-from alerts.promql import PLACE, latest_that, tell
-from alerts.rare import Rare, not_zero
-from alerts.rule import Alert, Group
+from alerts.promql import PLACE, indent, recent_that, tell
+from alerts.rare import NOW, Rare, held, told
+from alerts.rule import Alert, Group, Record
 from exporter.catalogue import (
     GPU_ECC_ERRORS,
     GPU_EVENTS,
@@ -15,6 +14,12 @@ from exporter.catalogue import (
     GPU_REMAP_PENDING,
     GPU_RETIRED_PAGES,
     GPU_ROW_REMAPS,
+    NOTABLE_ECC_ERRORS,
+    NOTABLE_EVENTS,
+    NOTABLE_REMAP_FAILED,
+    NOTABLE_REMAP_PENDING,
+    NOTABLE_RETIRED_PAGES,
+    NOTABLE_ROW_REMAPS,
 )
 from exporter.metric import Metric
 
@@ -22,10 +27,14 @@ _PLACE: Final = ", ".join(PLACE)
 _CARD: Final = "Card {{ $labels.gpu_uuid }} on node {{ $labels.node }}"
 _OWNERS: Final = f"Owners:{tell(GPU_OWNER_INFO, ['owner_namespace', 'owner_pod', 'owner_container'], same='gpu_uuid')}."
 
-_UNCORRECTED: Final = GPU_ECC_ERRORS.where(kind="uncorrected")
-_LOST_DATA: Final = (
-    f"max without ({_PLACE}) (last_over_time({_UNCORRECTED}[1h]) > 0)\nand (\n{rose(_UNCORRECTED, '1h')}\n)"
+_UNCORRECTED: Final = Rare(
+    name="gpu_ecc_uncorrected",
+    picked=told(NOTABLE_ECC_ERRORS.where(kind="uncorrected")),
+    known=GPU_ECC_ERRORS.where(kind="uncorrected"),
+    within="1h",
+    labels=("node", "gpu_uuid", "kind"),
 )
+_LOST_DATA: Final = f"last_over_time({_UNCORRECTED.now.name}[1h])\nand (\n{indent(_UNCORRECTED.rose())}\n)"
 
 # No vendor states a number. Healthy memory corrects a few errors a week; the driver's own storm event speaks where the
 # card has it, and this where it does not.
@@ -34,7 +43,7 @@ _CORRECTED: Final = GPU_ECC_ERRORS.where(kind="corrected")
 _OFTEN: Final = f"max without ({_PLACE}, kind) (increase({_CORRECTED}[1h]) > {_STORM_AN_HOUR})"
 _CALLED_SO: Final = Rare(
     name="gpu_ecc_storms",
-    picked=not_zero(GPU_EVENTS.where(event="ecc_storm")),
+    picked=told(NOTABLE_EVENTS.where(event="ecc_storm")),
     known=GPU_EVENTS.where(event="ecc_storm"),
     within="1h",
     labels=("node", "gpu_uuid", "event"),
@@ -46,16 +55,27 @@ _GROWTH: Final = 2
 _GROWS_WITHIN: Final = "6h"
 
 
-def _grew(metric: Metric) -> str:
+def _grew(metric: Metric, notable: Metric) -> str:
     before = f"max without ({_PLACE}) (last_over_time({metric}[1h] offset {_GROWS_WITHIN}))"
-    return f"{latest_that(metric.where(), f'>= {_GROWTH}')}\n  - {before}\n  >= {_GROWTH}"
+    return f"{recent_that(notable.where(), f'>= {_GROWTH}')}\n  - {before}\n  >= {_GROWTH}"
+
+
+def _flag(name: str, notable: Metric) -> Record:
+    return Record(name=f"lanewatch:{name}{NOW}", expr=told(str(notable)), labels=("node", "gpu_uuid"))
+
+
+_FAILED: Final = _flag("gpu_row_remap_failed", NOTABLE_REMAP_FAILED)
+_PENDING: Final = _flag("gpu_row_remap_pending", NOTABLE_REMAP_PENDING)
 
 
 GROUP: Final = Group(
     name="lanewatch-ecc",
     rules=found_once(
         "ecc",
+        *_UNCORRECTED.records,
         *_CALLED_SO.records,
+        _FAILED,
+        _PENDING,
         Alert(
             name="LanewatchGpuEccUncorrected",
             expr=_LOST_DATA,
@@ -84,7 +104,7 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchGpuRowRemapFailed",
-            expr=latest_that(GPU_REMAP_FAILED.where(), "== 1"),
+            expr=held(_FAILED.name, str(GPU_REMAP_FAILED)),
             for_="5m",
             of="card",
             severity="page",
@@ -95,7 +115,7 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchGpuRowRemapPending",
-            expr=latest_that(GPU_REMAP_PENDING.where(), "== 1"),
+            expr=held(_PENDING.name, str(GPU_REMAP_PENDING)),
             for_="5m",
             of="card",
             severity="ticket",
@@ -109,7 +129,7 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchGpuMemoryRetiring",
-            expr=f"{_grew(GPU_RETIRED_PAGES)}\nor\n{_grew(GPU_ROW_REMAPS)}",
+            expr=f"{_grew(GPU_RETIRED_PAGES, NOTABLE_RETIRED_PAGES)}\nor\n{_grew(GPU_ROW_REMAPS, NOTABLE_ROW_REMAPS)}",
             of="card",
             severity="ticket",
             layer="card",

@@ -7,7 +7,7 @@ there are nine to each that one has, are absent. Nothing fires here.
 from dataclasses import replace
 from typing import Final
 
-from alerts import xid
+from alerts import card, throttle, vram, xid
 from alerts.promql import indent
 from alerts.rule import Group, Record
 from exporter import catalogue as c
@@ -24,7 +24,7 @@ ANSWERING: Final = "lanewatch:fleet_gpus_up:sum"
 UNAVAILABLE: Final = "lanewatch:fleet_gpus_unavailable:sum"
 OWNERSHIP: Final = "lanewatch:fleet_gpu_ownership:sum"
 IDLE: Final = "lanewatch:fleet_gpus_owned_idle:sum_rate5m"
-THROTTLED: Final = "lanewatch:fleet_gpus_throttled:sum_rate5m"
+THROTTLED: Final = "lanewatch:fleet_gpus_throttled:sum_share10m"
 XIDS: Final = "lanewatch:fleet_xid_errors:sum_increase1h"
 MEMORY_TOTAL: Final = "lanewatch:fleet_memory_total_bytes:sum"
 MEMORY_USED: Final = "lanewatch:fleet_memory_used_bytes:sum"
@@ -75,12 +75,10 @@ _NEW_XIDS: Final = f"sum by (cluster, class) (\n{indent(xid.XIDS.grew(_HOUR))}\n
 _CARDS: Final = (
     _count(CARDS, c.GPU_INFO, _CARD, "model"),
     _sum(ANSWERING, c.GPU_UP, _CARD),
-    _sum(UNAVAILABLE, c.GPU_UNAVAILABLE, _CARD, "reason"),
-    _sum(OWNERSHIP, f"{c.GPU_OWNERSHIP} == 1", _CARD, "state"),
+    _or_none(_sum(UNAVAILABLE, card.WHY.name, _CARD, "reason"), c.GPU_UNAVAILABLE.where(reason="lost")),
+    _sum(OWNERSHIP, vram.OWNERSHIP.name, _CARD, "state"),
     _sum(IDLE, _rate(c.GPU_OWNED_IDLE), _CARD),
-    _or_none(
-        _sum(THROTTLED, f"{_rate(c.GPU_THROTTLE)} > 0", _CARD, "reason"), c.GPU_THROTTLE.where(reason="power_cap")
-    ),
+    _or_none(_sum(THROTTLED, throttle.SHARE.name, _CARD, "reason"), c.GPU_THROTTLE.where(reason="power_cap")),
     _or_none(Record(name=XIDS, expr=_NEW_XIDS, labels=("class",)), xid.XIDS.known),
     _sum(MEMORY_TOTAL, c.GPU_MEMORY_TOTAL, _CARD),
     _sum(MEMORY_USED, c.GPU_MEMORY_USED, _CARD),

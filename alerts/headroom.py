@@ -5,7 +5,8 @@ from typing import Final
 from alerts.found import found_once
 from alerts.lane_words import LANE
 from alerts.places import on_a_host
-from alerts.promql import PLACE, latest
+from alerts.promql import MISSED_SCRAPE, recent_that
+from alerts.rare import only
 from alerts.rule import Alert, Group
 from exporter.catalogue import LANE_REQUEST_DRIFT, LANE_REQUEST_RATIO, NODE_CPU, NODE_MEMORY
 from exporter.metric import Metric
@@ -15,17 +16,19 @@ _LEAST_FREE: Final = 0.05
 _WHOLE: Final = 1 - _LEAST_FREE
 _DRIFT: Final = 0.05  # a kubelet that reserves a little more is no news
 
-_FILLS: Final = f"{latest(LANE_REQUEST_RATIO.where(), PLACE)} >= {_WHOLE}"
+_FILLS: Final = recent_that(LANE_REQUEST_RATIO.where(), f">= {_WHOLE}")
+
+_DRIFTED: Final = only(f"abs(last_over_time({LANE_REQUEST_DRIFT}[{MISSED_SCRAPE}]))", f"> {_DRIFT}")
 
 
 def _free(metric: Metric, resource: str) -> str:
     """Return the free share of what the node can give: the parts of a node add up to that."""
-    free = latest(metric.where(part="free"), (*PLACE, "part"), pick="min")
-    share = f"{free}\n/\nsum without (part) {latest(metric.where(), PLACE)}"
+    free, parts = (f"last_over_time({one}[{MISSED_SCRAPE}])" for one in (metric.where(part="free"), metric.where()))
+    share = only(f"{free} / ignoring (part) sum without (part) ({parts})", f"< {_LEAST_FREE}", pick="min")
     return f'label_replace(\n{share}, "resource", "{resource}", "", ""\n)'
 
 
-_SCARCE: Final = f"(\n{_free(NODE_CPU, 'cpu')}\nor\n{_free(NODE_MEMORY, 'memory')}\n) < {_LEAST_FREE}"
+_SCARCE: Final = f"{_free(NODE_CPU, 'cpu')}\nor\n{_free(NODE_MEMORY, 'memory')}"
 
 GROUP: Final = Group(
     name="lanewatch-headroom",
@@ -63,7 +66,7 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchLaneRequestDrifts",
-            expr=f"abs({latest(LANE_REQUEST_DRIFT.where(), PLACE)}) > {_DRIFT}",
+            expr=_DRIFTED,
             for_="1h",
             severity="info",
             layer="lane",

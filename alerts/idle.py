@@ -5,9 +5,9 @@ from typing import Final
 from alerts.card_words import CARD, OWNERS, read_out
 from alerts.found import found_once
 from alerts.power import ENERGY
-from alerts.promql import PLACE, latest
 from alerts.rule import Alert, Group, Record
-from exporter.catalogue import GPU_OWNED_IDLE, GPU_OWNERSHIP
+from alerts.vram import owned
+from exporter.catalogue import GPU_OWNED_IDLE
 
 _IDLE_SHARE: Final = 0.9  # of a day: a lane that people ask in their working hours is idle for two thirds of it
 _JOULES_OF_A_KWH: Final = 3_600_000
@@ -33,8 +33,7 @@ GROUP: Final = Group(
         Alert(
             name="LanewatchGpuOwnedIdle",
             expr=(
-                f"{_IDLE_SHARE_OF_DAY.name} > {_IDLE_SHARE}\nand on (cluster, node, gpu_uuid)\n"
-                f"{latest(GPU_OWNERSHIP.where(state='idle_owned'), (*PLACE, 'state'))} == 1"
+                f"{_IDLE_SHARE_OF_DAY.name} > {_IDLE_SHARE}\nand on (cluster, node, gpu_uuid)\n{owned('idle_owned')}"
             ),
             of="card",
             severity="info",

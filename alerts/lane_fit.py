@@ -7,7 +7,7 @@ model in the memory of the node needs less on the card; it becomes ready, and is
 from typing import Final
 
 from alerts.card_words import read_out
-from alerts.promql import WATCHER_PLACE, indent, latest
+from alerts.promql import MISSED_SCRAPE, WATCHER_PLACE, indent, latest, recent
 from alerts.rule import Alert, Group, Record
 from exporter.catalogue import (
     GPU_HOLDER_MEMORY,
@@ -23,30 +23,49 @@ _CARD: Final = "cluster, node, gpu_uuid"
 _POD: Final = "cluster, owner_namespace, owner_pod"
 _LANE: Final = "cluster, pool, lane_namespace, lane"
 
-# What is not lost to others: the pod's own share may be in sight (pods) or not (unresolved, unattributed).
-_PARTS: Final = GPU_MEMORY_PART.where(part="~free|pods|unattributed|unresolved")
-_GIVEN: Final = f"max by ({_CARD}, owner_namespace, owner_pod) ({GPU_OWNER_INFO.where(source='~device_plugin|dra')})"
-# A pod that is known by its name and was not given the card; what has a colon in it may be the owner, yet without one.
-_HELD: Final = f"max by ({_CARD}, owner_namespace, owner_pod, process) ({GPU_HOLDER_MEMORY.where(owner_pod='~[^:]+')})"
-_TAKEN: Final = (
-    f"sum by ({_CARD}) (\n{indent(_HELD)}\n  unless on ({_CARD}, owner_namespace, owner_pod)\n{indent(_GIVEN)}\n)"
+# Once for each lane, whoever scrapes the watcher; what was said is bridged over a missed scrape.
+_NEED: Final = Record(
+    name="lanewatch:lane_model:bytes",
+    expr=f"max by ({_LANE}) (last_over_time({LANE_MODEL_BYTES}[{MISSED_SCRAPE}]))",
+    labels=("pool", "lane_namespace", "lane"),
 )
+_NOT_READY: Final = f"{recent(LANE_READY.where(), WATCHER_PLACE)} == 0"
+_STARTS: Final = Record(
+    name="lanewatch:lane_pod_starts:info",
+    expr=(
+        f"max by ({_LANE}, owner_namespace, owner_pod) (\n"
+        f'  label_replace({LANE_POD_INFO}, "owner_namespace", "$1", "lane_namespace", "(.*)")\n)\n'
+        f"and on ({_LANE}) {_NEED.name}\nand on ({_LANE}) (\n{indent(_NOT_READY)}\n)"
+    ),
+    labels=("pool", "lane_namespace", "lane", "owner_namespace", "owner_pod"),
+)
+# The kubelet of the card knows the pod, the watcher its lane.
+_GIVEN: Final = GPU_OWNER_INFO.where(source="~device_plugin|dra")
+_CARDS: Final = Record(
+    name="lanewatch:gpu_of_pod_that_starts:info",
+    expr=f"max by ({_CARD}, owner_namespace, owner_pod) (\n  {_GIVEN}\n  and on ({_POD}) {_STARTS.name}\n)",
+    labels=("node", "gpu_uuid", "owner_namespace", "owner_pod"),
+)
+_OF_THESE: Final = f"and on ({_CARD}) {_CARDS.name}"
+# What is not lost to others: the pod's own share may be in sight (pods) or not (unresolved, unattributed).
+_PARTS: Final = f"{GPU_MEMORY_PART.where(part='~free|pods|unattributed|unresolved')} {_OF_THESE}"
+# A pod that is known by its name and was not given the card; what has a colon in it may be the owner, yet without one.
+_HELD: Final = (
+    f"max by ({_CARD}, owner_namespace, owner_pod, process) (\n"
+    f"  {GPU_HOLDER_MEMORY.where(owner_pod='~[^:]+')} {_OF_THESE}\n)"
+)
+_TAKEN: Final = f"sum by ({_CARD}) (\n{indent(_HELD)}\n  unless on ({_CARD}, owner_namespace, owner_pod) {_GIVEN}\n)"
 # Taken off as one part more: written as a difference, cards of which nothing is taken would be read again.
 _OF_KNOWN: Final = f"* -1 and on ({_CARD}) {GPU_MEMORY_PART.where(part='free')}"
 _LESS: Final = f'label_replace(\n{indent(_TAKEN)}\n  {_OF_KNOWN},\n  "part", "taken", "", ""\n)'
 _ROOM_OF_CARD: Final = f"sum by ({_CARD}) (\n  max by ({_CARD}, part) ({_PARTS})\n  or\n{indent(_LESS)}\n)"
 _ROOM_OF_POD: Final = (
-    f"sum by ({_POD}) (\n{indent(_GIVEN)}\n  * on ({_CARD}) group_left () (\n{indent(_ROOM_OF_CARD, 4)}\n  )\n)"
+    f"sum by ({_POD}) (\n  {_CARDS.name}\n  * on ({_CARD}) group_left () (\n{indent(_ROOM_OF_CARD, 4)}\n  )\n)"
 )
-_POD_OF_LANE: Final = (
-    f"max by ({_LANE}, owner_namespace, owner_pod) (\n"
-    f'  label_replace({LANE_POD_INFO}, "owner_namespace", "$1", "lane_namespace", "(.*)")\n)'
-)
-# The kubelet of the card knows the pod, the watcher its lane.
 _ROOM: Final = Record(
     name="lanewatch:lane_pod_room:bytes",
-    expr=f"{_POD_OF_LANE}\n* on ({_POD}) group_left ()\n{_ROOM_OF_POD}",
-    labels=("pool", "lane_namespace", "lane", "owner_namespace", "owner_pod"),
+    expr=f"{_STARTS.name}\n* on ({_POD}) group_left ()\n{_ROOM_OF_POD}",
+    labels=_STARTS.labels,
 )
 # Cards that did not answer for a while are still there, and a model that is larger than the rest may be meant for them.
 _LARGEST: Final = Record(
@@ -57,26 +76,22 @@ _LARGEST: Final = Record(
     ),
     labels=(),
 )
-# Once for each lane, whoever scrapes the watcher; what was said is bridged over a missed scrape.
-_NEED: Final = Record(
-    name="lanewatch:lane_model:bytes",
-    expr=f"max by ({_LANE}) (last_over_time({LANE_MODEL_BYTES}[2m]))",
-    labels=("pool", "lane_namespace", "lane"),
-)
 _SIZE: Final = read_out(LANE_MODEL_BYTES.where(lane="%s"), "humanize1024", of="lane")
 _LANE_WORDS: Final = "lane {{ $labels.lane_namespace }}/{{ $labels.lane }}"
 
 GROUP: Final = Group(
     name="lanewatch-lane-fit",
     rules=(
+        _NEED,
+        _STARTS,
+        _CARDS,
         _ROOM,
         _LARGEST,
-        _NEED,
         Alert(
             name="LanewatchLaneDoesNotFit",
             expr=(
                 f"(\n{indent(latest(_ROOM.name))}\n  < on ({_LANE}) group_left ()\n  {_NEED.name}\n)\n"
-                f"and on ({_LANE})\n{latest(LANE_READY.where(), WATCHER_PLACE)} == 0"
+                f"and on ({_LANE})\n{_NOT_READY}"
             ),
             for_="2m",
             severity="ticket",

@@ -3,19 +3,19 @@
 from typing import Final
 
 from alerts.found import found_once
-from alerts.rare import Rare, held, not_zero, only
+from alerts.promql import MISSED_SCRAPE
+from alerts.rare import Rare, held, told
 from alerts.rule import Alert, Group, Record
-from exporter.catalogue import GPU_NVLINK_ERRORS, GPU_NVLINK_UP
+from exporter.catalogue import GPU_NVLINK_UP, NOTABLE_NVLINK_ERRORS, NOTABLE_NVLINK_UP
 
 _CARD: Final = "Card {{ $labels.gpu_uuid }} on node {{ $labels.node }}"
 _REMEMBERED_DAYS: Final = 7
 # Links are told of together, so one of them says whether a card tells of its links.
 _KNOWN: Final = GPU_NVLINK_UP.where(link="0")
-_BRIDGED: Final = "5m"  # an evaluation that missed a scrape; they are two minutes apart
 
 _DOWN: Final = Rare(
     name="gpu_nvlink_down",
-    picked=only(str(GPU_NVLINK_UP), "== 0", pick="min"),
+    picked=told(str(NOTABLE_NVLINK_UP), pick="min"),
     known=_KNOWN,
     within="",  # it is asked for by the time at which it went down
     labels=("node", "gpu_uuid", "link"),
@@ -28,8 +28,8 @@ _WENT_DOWN: Final = Record(
     expr=f"{_DOWN.new.name} + time()\nor\nlast_over_time({_WENT}[{_REMEMBERED_DAYS}d]) and {_DOWN.now.name}",
     labels=_DOWN.labels,
 )
-_LATELY: Final = f"time() - last_over_time({_WENT}[{_BRIDGED}]) < {_REMEMBERED_DAYS * 86400}"
-_IS_DOWN: Final = f"{held(_DOWN.now.name, _KNOWN, _BRIDGED)}\nand\n{_LATELY}"
+_LATELY: Final = f"time() - last_over_time({_WENT}[{MISSED_SCRAPE}]) < {_REMEMBERED_DAYS * 86400}"
+_IS_DOWN: Final = f"{held(_DOWN.now.name, _KNOWN)}\nand\n{_LATELY}"
 
 # Of kinds that a good link has now and then, what goes on for 15 minutes; of the others, any. `symbol` errors and
 # recoveries that succeeded are how such a link works.
@@ -39,7 +39,7 @@ _OFTEN: Final = 'kind=~"crc|effective|replay"'
 _EVER: Final = 'kind=~"recovery|recovery_failed"'
 _ERRORS: Final = Rare(
     name="gpu_nvlink_errors",
-    picked=not_zero(str(GPU_NVLINK_ERRORS)),
+    picked=told(str(NOTABLE_NVLINK_ERRORS)),
     known=_KNOWN,
     within=f"{_MINUTES}m",
     labels=(*_DOWN.labels, "kind"),
@@ -52,7 +52,6 @@ _FAILS: Final = f"{_GREW.name}{{{_OFTEN}}} > {_A_MINUTE * _MINUTES}\nor\n{_ROSE.
 
 GROUP: Final = Group(
     name="lanewatch-nvlink",
-    interval="2m",  # no family of cards is larger
     rules=found_once(
         "nvlink",
         *_DOWN.records,

@@ -4,10 +4,10 @@ from typing import Final
 
 from alerts.card_words import CARD, OWNERS
 from alerts.found import found_once
-from alerts.promql import PLACE, WATCHER_PLACE, indent, latest, recent
+from alerts.promql import WATCHER_PLACE, indent, latest, recent
 from alerts.rule import Alert, Group
+from alerts.vram import owned
 from exporter.catalogue import (
-    GPU_OWNERSHIP,
     GPU_SHARING,
     NODE_CARD_VIEW_INFO,
     POOL_VIOLATION,
@@ -27,9 +27,11 @@ _WHO: Final = (
 # The driver sees MPS only while somebody uses the card: `mps` and `none` come and go, and are no change.
 _LASTING_MODE: Final = GPU_SHARING.where(mode="~mig|vgpu")
 _MODE_BEFORE: Final = f"max without (instance, pod) (last_over_time({_LASTING_MODE}[10m] offset 1h))"
+_UNUSED: Final = owned("allocated_no_process")
 _SHARING_FACTS: Final = NODE_CARD_VIEW_INFO.where(fact="~mig|replicas|sharing", view="~allocatable|labels")
-_NOW: Final = latest(_SHARING_FACTS)
+_NOW: Final = recent(_SHARING_FACTS)
 _BEFORE: Final = f"max without (instance, pod) (last_over_time({_SHARING_FACTS}[10m] offset 1h))"
+_TOLD_BEFORE: Final = f"last_over_time({_SHARING_FACTS}[10m] offset 1h)"
 
 GROUP: Final = Group(
     name="lanewatch-ownership",
@@ -50,7 +52,7 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchGpuAllocatedUnused",
-            expr=f"{latest(GPU_OWNERSHIP.where(state='allocated_no_process'), (*PLACE, 'state'))} == 1",
+            expr=f"max without (state) (\n{indent(_UNUSED)}\n)",
             for_="30m",
             of="card",
             severity="info",
@@ -79,10 +81,7 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchNodeSharingChanged",
-            expr=(
-                f"{_NOW}\nunless\n{_BEFORE}\nand on (cluster, node, fact, view)\n"
-                f"max without (value) (\n{indent(_BEFORE)}\n)"
-            ),
+            expr=(f"{_NOW}\nunless\n{_BEFORE}\nand on (cluster, node, fact, view)\n{_TOLD_BEFORE}"),
             for_="5m",
             severity="info",
             layer="allocation",

@@ -4,19 +4,25 @@ from typing import Final
 
 from alerts.figures import figure
 from alerts.found import found_once
-from alerts.promql import PLACE, recent
-from alerts.rare import Rare, not_zero
+from alerts.promql import MISSED_SCRAPE, PLACE, recent_that
+from alerts.rare import Rare, only, told
 from alerts.rule import Alert, Group
-from exporter.catalogue import GPU_PCIE_ERRORS, GPU_PCIE_GENERATION, GPU_PCIE_REPLAYS, GPU_PCIE_WIDTH
+from exporter.catalogue import (
+    GPU_PCIE_ERRORS,
+    GPU_PCIE_GENERATION,
+    GPU_PCIE_REPLAYS,
+    GPU_PCIE_WIDTH,
+    NOTABLE_PCIE_ERRORS,
+)
 from exporter.metric import Metric
 
 _CARD: Final = "Card {{ $labels.gpu_uuid }} on node {{ $labels.node }}"
 _SAME: Final = ("node", "gpu_uuid")
 _REPLAYS_A_MINUTE: Final = 8  # what DCGM's own health check takes as the limit
-_RATE: Final = f"max without ({', '.join(PLACE)}) (rate({GPU_PCIE_REPLAYS}[15m])) * 60"
+_RATE: Final = only(f"rate({GPU_PCIE_REPLAYS}[15m]) * 60", f"> {_REPLAYS_A_MINUTE}")
 _ERRORS: Final = Rare(
     name="gpu_pcie_errors",
-    picked=not_zero(GPU_PCIE_ERRORS.where(kind="~fatal|non_fatal")),
+    picked=told(NOTABLE_PCIE_ERRORS.where(kind="~fatal|non_fatal")),
     known=GPU_PCIE_ERRORS.where(kind="fatal"),
     within="1h",
     labels=(*_SAME, "kind"),
@@ -24,9 +30,8 @@ _ERRORS: Final = Rare(
 
 
 def _below_max(link: Metric) -> str:
-    view = (*PLACE, "view")
-    under_load, most = (recent(link.where(view=name), view) for name in ("under_load", "max"))
-    return f"{under_load}\n  < {most}"
+    most = f"last_over_time({link.where(view='max')}[{MISSED_SCRAPE}])"
+    return recent_that(link.where(view="under_load"), f"< ignoring (view) {most}", (*PLACE, "view"), pick="min")
 
 
 GROUP: Final = Group(
@@ -64,7 +69,7 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchGpuPcieReplays",
-            expr=f"{_RATE} > {_REPLAYS_A_MINUTE}",
+            expr=_RATE,
             for_="15m",
             of="card",
             severity="ticket",

@@ -7,7 +7,8 @@ from typing import Final
 
 from alerts.card_words import CARD, OWNERS, read_out
 from alerts.found import found_once
-from alerts.promql import PLACE, recent, tell
+from alerts.promql import MISSED_SCRAPE, recent, tell
+from alerts.rare import only
 from alerts.rule import Alert, Group, Record
 from exporter.catalogue import GPU_ENERGY, GPU_INFO, GPU_POWER, GPU_POWER_LIMIT, GPU_POWER_LIMITS, GPU_UTILIZATION
 
@@ -25,10 +26,11 @@ ENERGY: Final = Record(
 _MEAN: Final = (
     f"(\n  rate({ENERGY.name}[10m])\n  or\n  max without (instance, pod) (avg_over_time({GPU_POWER}[10m]))\n)"
 )
-_MOST: Final = f"max without (instance, pod) (max_over_time({GPU_POWER}[10m]))"
-_LEAST: Final = f"min without (instance, pod) (min_over_time({GPU_POWER}[10m]))"
-_BUSY: Final = f"min without (instance, pod) (avg_over_time({GPU_UTILIZATION}[10m])) > {_WORKS}"
-_HIGHEST: Final = recent(GPU_POWER_LIMITS.where(bound="max"), (*PLACE, "bound"))
+_NOTHING: Final = only(f"max_over_time({GPU_POWER}[10m])", f"< {_LEAST_WATTS}")
+_LEAST: Final = f"min_over_time({GPU_POWER}[10m])"
+_BUSY: Final = f"avg_over_time({GPU_UTILIZATION}[10m]) > {_WORKS}"
+_HIGHEST: Final = f"last_over_time({GPU_POWER_LIMITS.where(bound='max')}[{MISSED_SCRAPE}])"
+_TOO_MUCH: Final = only(_LEAST, f"> ignoring (bound) {_FANTASTIC} * {_HIGHEST}", pick="min")
 _SOURCE: Final = f"Source:{tell(GPU_INFO, ['source'], same='gpu_uuid')}."
 
 GROUP: Final = Group(
@@ -53,10 +55,7 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchGpuPowerImplausible",
-            expr=(
-                f"(\n  {_MOST} < {_LEAST_WATTS}\n  and on (cluster, node, gpu_uuid)\n  {_BUSY}\n)\n"
-                f"or\n{_LEAST}\n  > {_FANTASTIC} *\n{_HIGHEST}"
-            ),
+            expr=(f"(\n  {_NOTHING}\n  and on (cluster, node, gpu_uuid)\n  {_BUSY}\n)\nor\n{_TOO_MUCH}"),
             for_="10m",
             of="card",
             severity="ticket",

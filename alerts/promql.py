@@ -33,18 +33,13 @@ def recent(selector: str, drop: Sequence[str] = PLACE, *, pick: str = "max") -> 
     return f"{pick} without ({', '.join(drop)}) (last_over_time({selector}[{MISSED_SCRAPE}]))"
 
 
-def latest_that(
-    selector: str, test: str, drop: Sequence[str] = PLACE, *, pick: str = "max", back: str = MISSED_SCRAPE
-) -> str:
-    """Return what `latest(...) test` does, of a fleet in which hardly a series passes: they are sorted out first.
+def recent_that(selector: str, test: str, drop: Sequence[str] = PLACE, *, pick: str = "max") -> str:
+    """Return the last values within a missed scrape that pass the test, which each scraped page has to pass by itself.
 
-    Only for a test that the series picked passes wherever any does: `== 1` or `> 0` by max, `== 0` of what is 0 or 1 by
-    min.
+    Whoever does not pass is sorted out first, and costs no more. After a restart what the process before said counts
+    for as long, so it is for what must last for minutes anyway.
     """
-    places = ", ".join(drop)
-    now = f"{pick} without ({places}) ({selector} {test})"
-    before = f"{pick} without ({places}) (last_over_time({selector}[{back}]) {test})"
-    return f"(\n{indent(now)}\n  or\n{indent(before)}\n    unless ignoring ({places}) {selector}\n)"
+    return f"{pick} without ({', '.join(drop)}) (last_over_time({selector}[{MISSED_SCRAPE}]) {test})"
 
 
 def indent(text: str, by: int = 2) -> str:

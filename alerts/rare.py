@@ -1,8 +1,8 @@
 """What hardly a series of a fleet is: a counter that is not 0, a link that is down, a wish of a driver.
 
-Such a family is looked at once an evaluation; what is picked out is recorded, and whatever is asked for is asked of
-that. What is not recorded was not so if the card was heard then: a series of the same reading that every such card has,
-`known`, tells that apart.
+The exporter tells it again under a name of its own (`exporter/notable.py`), or a family is looked at once an
+evaluation; what is picked out is recorded, and whatever is asked for is asked of that. What is not recorded was not so
+if the card was heard then: a series of the same reading that every such card has, `known`, tells that apart.
 """
 
 from dataclasses import dataclass
@@ -44,8 +44,7 @@ class Rare:
     @property
     def looked(self) -> Record:
         """That it was looked at: before these rules were there, nothing was recorded of anything."""
-        expr = f'label_replace(vector(1), "of", "{self.name}", "", "")'
-        return Record(name=f"lanewatch:{self.name}{LOOKED}", expr=expr, labels=("of",))
+        return looked(self.name)
 
     @property
     def new(self) -> Record:
@@ -92,9 +91,21 @@ class Rare:
         return f"{increase} + ({first} or {increase} * 0)\nor\n{first}"
 
 
+def looked(name: str) -> Record:
+    """Return what is 1 whenever the rules are evaluated."""
+    return Record(
+        name=f"lanewatch:{name}{LOOKED}", expr=f'label_replace(vector(1), "of", "{name}", "", "")', labels=("of",)
+    )
+
+
 def only(values: str, test: str, *, pick: str = "max") -> str:
     """Return those of `values` that pass the test now, whoever is scraped."""
     return f"{pick} without ({', '.join(PLACE)}) ({values} {test})"
+
+
+def told(notable: str, *, pick: str = "max") -> str:
+    """Return what is told as notable now, whoever is scraped."""
+    return f"{pick} without ({', '.join(PLACE)}) ({notable})"
 
 
 def not_zero(counter: str) -> str:
@@ -102,6 +113,6 @@ def not_zero(counter: str) -> str:
     return only(counter, "> 0")
 
 
-def held(now: str, known: str, back: str = MISSED_SCRAPE) -> str:
-    """Return what is recorded as `now`, and what was within `back` of a card of which `known` says nothing now."""
-    return f"(\n  {now}\n  or\n  last_over_time({now}[{back}])\n    unless on ({BY_CARD}) {known}\n)"
+def held(now: str, known: str) -> str:
+    """Return what is recorded as `now`, and what was a missed scrape ago of a card of which `known` is silent now."""
+    return f"(\n  {now}\n  or\n  last_over_time({now}[{MISSED_SCRAPE}])\n    unless on ({BY_CARD}) {known}\n)"

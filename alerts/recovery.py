@@ -4,9 +4,15 @@ from typing import Final
 
 from alerts.found import found_once
 from alerts.promql import tell
-from alerts.rare import Rare, held, not_zero, only
+from alerts.rare import Rare, held, told
 from alerts.rule import Alert, Group, Record
-from exporter.catalogue import GPU_EVENTS, GPU_OWNER_INFO, GPU_RECOVERY_ACTION
+from exporter.catalogue import (
+    GPU_EVENTS,
+    GPU_OWNER_INFO,
+    GPU_RECOVERY_ACTION,
+    NOTABLE_EVENTS,
+    NOTABLE_RECOVERY_ACTION,
+)
 
 _CARD: Final = "Card {{ $labels.gpu_uuid }} on node {{ $labels.node }}"
 _OWNERS: Final = f"Owners:{tell(GPU_OWNER_INFO, ['owner_namespace', 'owner_pod', 'owner_container'], same='gpu_uuid')}."
@@ -19,12 +25,12 @@ REPORTED: Final = "~gpu_unavailable|memory_poison|memory_poison_fatal|memory_ret
 
 _WISH: Final = Record(
     name="lanewatch:gpu_recovery_wish:now",
-    expr=only(GPU_RECOVERY_ACTION.where(action=f"{AT_ONCE}|{AFTER_DRAIN[1:]}"), "== 1"),
+    expr=told(NOTABLE_RECOVERY_ACTION.where(action=f"{AT_ONCE}|{AFTER_DRAIN[1:]}")),
     labels=("node", "gpu_uuid", "action"),
 )
 _EVENTS: Final = Rare(
     name="gpu_events",
-    picked=not_zero(GPU_EVENTS.where(event=REPORTED)),
+    picked=told(NOTABLE_EVENTS.where(event=REPORTED)),
     known=GPU_EVENTS.where(event="gpu_unavailable"),
     within="30m",
     labels=("node", "gpu_uuid", "event"),

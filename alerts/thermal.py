@@ -7,7 +7,8 @@ from typing import Final
 
 from alerts.card_words import CARD, OWNERS
 from alerts.found import found_once
-from alerts.promql import PLACE, indent, latest, recent
+from alerts.promql import MISSED_SCRAPE, latest
+from alerts.rare import only
 from alerts.rule import Alert, Group, Record
 from exporter.catalogue import GPU_FAN, GPU_TEMPERATURE, GPU_TEMPERATURE_LIMIT, GPU_TEMPERATURE_MARGIN
 
@@ -16,18 +17,23 @@ _NEAR_CELSIUS: Final = 5  # a warm day, or one neighbour more in the rack
 _HOT_CELSIUS: Final = 20
 
 
-def _left(limit: str, sensor: str) -> str:
-    """Return the degrees between a sensor and a limit of the card."""
-    highest = recent(GPU_TEMPERATURE_LIMIT.where(limit=limit), (*PLACE, "limit"), pick="min")
-    return f"(\n{indent(highest)}\n  -\n{indent(recent(GPU_TEMPERATURE.where(sensor=sensor), (*PLACE, 'sensor')))}\n)"
+def _recent(selector: str) -> str:
+    return f"last_over_time({selector}[{MISSED_SCRAPE}])"
+
+
+def _left(limit: str, sensor: str, less_than: int) -> str:
+    """Return the degrees between a sensor and a limit of the card, where they are fewer than so many."""
+    highest, now = _recent(GPU_TEMPERATURE_LIMIT.where(limit=limit)), _recent(GPU_TEMPERATURE.where(sensor=sensor))
+    return only(f"{highest} - ignoring (limit, sensor) {now}", f"< {less_than}", pick="min")
 
 
 # The card's own word first: some count from where they begin to slow down, which is below the limit that they tell.
 _MARGIN: Final = Record(
     name="lanewatch:gpu_margin:celsius",
     expr=(
-        f"(\n{indent(recent(GPU_TEMPERATURE_MARGIN.where(), pick='min'))}\n  or\n"
-        f"{indent(_left('slowdown', 'gpu'))}\n) < {_HOT_CELSIUS}"
+        f"{only(_recent(str(GPU_TEMPERATURE_MARGIN)), f'< {_HOT_CELSIUS}', pick='min')}\n"
+        f"or\n{_left('slowdown', 'gpu', _HOT_CELSIUS)}\n"
+        f"  unless on (cluster, node, gpu_uuid) {_recent(str(GPU_TEMPERATURE_MARGIN))}"
     ),
     labels=("node", "gpu_uuid"),
 )
@@ -53,7 +59,7 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchGpuMemoryHot",
-            expr=f"{_left('memory_max', 'memory')} < {_NEAR_CELSIUS}",
+            expr=_left("memory_max", "memory", _NEAR_CELSIUS),
             for_="10m",
             of="card",
             severity="ticket",

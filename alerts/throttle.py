@@ -8,6 +8,7 @@ from typing import Final
 from alerts.card_words import CARD, OWNERS, read_out
 from alerts.found import found_once
 from alerts.promql import PLACE, indent, recent
+from alerts.rare import NOW, looked, not_zero, only
 from alerts.rule import Alert, Group, Record
 from exporter.catalogue import GPU_CLOCK_EVENT, GPU_POWER_LIMIT, GPU_POWER_LIMITS, GPU_THROTTLE, GPU_UTILIZATION
 
@@ -26,17 +27,22 @@ _ROUNDING: Final = 0.99  # of the default: limits are set in whole watts
 # Whoever tells them, the driver's counters are one: merged first, a replaced agent and a second scraper change nothing.
 _SECONDS: Final = Record(
     name="lanewatch:gpu_throttle_seconds:max",
-    expr=f"max without (instance, pod) ({GPU_THROTTLE.where(reason=f'~{_REASONS}')})",
+    expr=not_zero(GPU_THROTTLE.where(reason=f"~{_REASONS}")),
     labels=_LABELS,
 )
-_EVENTS: Final = GPU_CLOCK_EVENT.where(reason=f"~{_REASONS}")
-# Not every driver counts every reason: what it only shows is averaged over the scrapes. What is less than a spike now
-# and then nobody asks for.
-_SHARE: Final = Record(
+_EVENTS: Final = Record(
+    name=f"lanewatch:gpu_clock_event{NOW}",
+    expr=only(GPU_CLOCK_EVENT.where(reason=f"~{_REASONS}"), "== 1"),
+    labels=_LABELS,
+)
+_LOOKS: Final = looked("gpu_clock_event")
+# Not every driver counts every reason: of what it only shows, the share of looks. What is less than a spike now and
+# then nobody asks for.
+SHARE: Final = Record(
     name="lanewatch:gpu_throttle:share10m",
     expr=(
         f"rate({_SECONDS.name}[10m]) > {_ODD_SPIKES}\n"
-        f"or\nmax without (instance, pod) (avg_over_time({_EVENTS}[10m]) > {_ODD_SPIKES})\n"
+        f"or\nsum_over_time({_EVENTS.name}[10m]) / scalar(sum_over_time({_LOOKS.name}[10m])) > {_ODD_SPIKES}\n"
         f"  unless last_over_time({_SECONDS.name}[10m])"
     ),
     labels=_LABELS,
@@ -49,14 +55,13 @@ _IDLE: Final = Record(
 
 
 def _share(reasons: str) -> str:
-    return f'{_SHARE.name}{{reason=~"{reasons}"}}'
+    return f'{SHARE.name}{{reason=~"{reasons}"}}'
 
 
 def _told(reason: str) -> str:
     """Return the cards that tell of this reason, in whatever way."""
-    return (
-        f'last_over_time({_SECONDS.name}{{reason="{reason}"}}[10m])\n'
-        f"or\nmax without (instance, pod) (last_over_time({GPU_CLOCK_EVENT.where(reason=reason)}[10m]))"
+    return "\nor\n".join(
+        f"last_over_time({told.where(reason=reason)}[10m])" for told in (GPU_THROTTLE, GPU_CLOCK_EVENT)
     )
 
 
@@ -94,7 +99,9 @@ GROUP: Final = Group(
     rules=found_once(
         "throttle",
         _SECONDS,
-        _SHARE,
+        _EVENTS,
+        _LOOKS,
+        SHARE,
         _IDLE,
         _BY_HARDWARE,
         Alert(

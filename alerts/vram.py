@@ -4,7 +4,7 @@ from typing import Final
 
 from alerts.card_words import CARD, OWNERS, read_out
 from alerts.found import found_once
-from alerts.promql import PLACE, latest_that, tell
+from alerts.promql import PLACE, tell
 from alerts.rare import LAST, NOW, Rare, held, only
 from alerts.rule import Alert, Group, Record
 from exporter.catalogue import (
@@ -19,21 +19,33 @@ from exporter.catalogue import (
 _JOIN: Final = "on (cluster, node, gpu_uuid)"
 _LABELS: Final = ("node", "gpu_uuid")
 _PLACE: Final = ", ".join(PLACE)
-# Not an unreadable kubelet: then the state is `unknown` and this selector is 0, so that blindness fires nothing.
-# Without `state`: memory of a pod becomes that of a dead one, and begins no new wait by that.
-_NOW: Final = Record(
-    name=f"lanewatch:gpu_unowned{NOW}",
-    expr=only(GPU_OWNERSHIP.where(state="~orphan|host_process|process_no_allocation"), "== 1"),
-    labels=(*_LABELS, "state"),
+# Of nine states a card is in one: whoever asks for one of them asks here.
+OWNERSHIP: Final = Record(
+    name=f"lanewatch:gpu_ownership{NOW}", expr=only(str(GPU_OWNERSHIP), "== 1"), labels=(*_LABELS, "state")
 )
+
+
+def owned(states: str) -> str:
+    """Return the cards that are in one of these states; of one that is not heard, what it was a missed scrape ago."""
+    first = states.partition("|")[0]
+    return held(f'{OWNERSHIP.name}{{state=~"{states}"}}', GPU_OWNERSHIP.where(state=first))
+
+
+# Not an unreadable kubelet: then the state is `unknown`, so that blindness fires nothing.
+# Without `state`: memory of a pod becomes that of a dead one, and begins no new wait by that.
 _UNOWNED: Final = Record(
     name=f"lanewatch:gpu_unowned{LAST}",
-    expr=held(_NOW.name, GPU_OWNERSHIP.where(state="orphan")),
-    labels=_NOW.labels,
+    expr=owned("orphan|host_process|process_no_allocation"),
+    labels=OWNERSHIP.labels,
+)
+_DEAD_NOW: Final = Record(
+    name=f"lanewatch:gpu_dead_processes{NOW}",
+    expr=f"max without ({_PLACE}, part) ({GPU_PART_PROCESSES.where(part='dead')} > 0)",
+    labels=_LABELS,
 )
 _DEAD: Final = Record(
     name=f"lanewatch:gpu_dead_processes{LAST}",
-    expr=latest_that(GPU_PART_PROCESSES.where(part="dead"), "> 0", drop=(*PLACE, "part")),
+    expr=held(_DEAD_NOW.name, GPU_PART_PROCESSES.where(part="dead")),
     labels=_LABELS,
 )
 # What the dead left has an alert of its own, which says what to do; one cause must not be told twice.
@@ -57,8 +69,9 @@ GROUP: Final = Group(
     name="lanewatch-vram",
     rules=found_once(
         "vram",
-        _NOW,
+        OWNERSHIP,
         _UNOWNED,
+        _DEAD_NOW,
         _DEAD,
         *_BAR1.records,
         Alert(

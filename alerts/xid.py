@@ -9,13 +9,14 @@ from typing import Final
 from alerts.counters import rose_or_appeared
 from alerts.found import found_once
 from alerts.promql import PLACE, indent, latest, tell
-from alerts.rare import Rare, not_zero
+from alerts.rare import Rare, told
 from alerts.rule import Alert, Group, Record
 from exporter.catalogue import (
     GPU_OWNER_INFO,
     GPU_XID_ERRORS,
     GPU_XID_LAST,
     GPU_XID_OWNER_INFO,
+    NOTABLE_XID_ERRORS,
     NVSWITCH_SXID_ERRORS,
 )
 
@@ -41,7 +42,7 @@ _AGE: Final = Record(
 )
 XIDS: Final = Rare(
     name="gpu_xid_errors",
-    picked=not_zero(str(GPU_XID_ERRORS)),
+    picked=told(str(NOTABLE_XID_ERRORS)),
     known=GPU_XID_ERRORS.where(xid="79"),
     within=_RECENT,
     labels=_LABELS,

@@ -336,14 +336,9 @@ GPU_RECOVERY_ACTION = _card_gauge(
     "action",
 )
 GPU_NVLINK_UP = _card_gauge("nvlink_up", "Whether an NVLink of the card is up. 0 on one of many: look at it.", "link")
-GPU_NVLINKS_COUNTED = _card_gauge(
-    "nvlinks_counted",
-    "NVLinks of the card of which the errors of this kind are read. One without gpu_nvlink_errors had none so far.",
-    "kind",
-)
 GPU_NVLINK_ERRORS = _card_counter(
     "nvlink_errors",
-    "Errors of an NVLink, by kind: replay, recovery, crc and newer ones; born by the first. crc rising: a bad link.",
+    "Errors of an NVLink, by kind: replay, recovery, crc and newer ones. crc rising: a bad link.",
     "link",
     "kind",
 )
@@ -364,6 +359,31 @@ GPU_EVENTS = _card_counter(
     "event",
 )
 GPU_XID_LAST = _gauge("gpu_xid_last_timestamp_seconds", "Unix time at which this Xid was seen last.", *_DEVICE, "xid")
+
+
+# --- what is not as on a well card ---------------------------------------------------------------------------------
+
+
+def _notable(metric: Metric, which: str) -> Metric:
+    """Return the metric of those series of `metric` that say more than that all is well; `exporter.notable` picks."""
+    _, _, name = metric.name.partition("_")
+    text = f"{name} again, only of {which}: to be asked over thousands of cards, of which hardly one is here."
+    return Metric(f"lanewatch_notable_{name}", metric.kind, text, metric.labels)
+
+
+NOTABLE_UP = _notable(GPU_UP, "cards that do not answer")
+NOTABLE_UNAVAILABLE = _notable(GPU_UNAVAILABLE, "reasons that hold now")
+NOTABLE_PCIE_ERRORS = _notable(GPU_PCIE_ERRORS, "kinds that were counted")
+NOTABLE_ECC_ERRORS = _notable(GPU_ECC_ERRORS, "kinds that were counted")
+NOTABLE_RETIRED_PAGES = _notable(GPU_RETIRED_PAGES, "causes for which there are any")
+NOTABLE_ROW_REMAPS = _notable(GPU_ROW_REMAPS, "causes for which there are any")
+NOTABLE_REMAP_PENDING = _notable(GPU_REMAP_PENDING, "cards that wait for a reset")
+NOTABLE_REMAP_FAILED = _notable(GPU_REMAP_FAILED, "cards without spare rows")
+NOTABLE_RECOVERY_ACTION = _notable(GPU_RECOVERY_ACTION, "what is wanted, none left out")
+NOTABLE_NVLINK_UP = _notable(GPU_NVLINK_UP, "links that are down")
+NOTABLE_NVLINK_ERRORS = _notable(GPU_NVLINK_ERRORS, "links and kinds that had any")
+NOTABLE_XID_ERRORS = _notable(GPU_XID_ERRORS, "codes that the card had")
+NOTABLE_EVENTS = _notable(GPU_EVENTS, "events that there were")
 
 # --- XID AND PRESENCE ----------------------------------------------------------------------------------------------
 

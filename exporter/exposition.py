@@ -17,6 +17,7 @@ from prometheus_client.utils import floatToGoString
 
 from exporter import catalogue
 from exporter.metric import Family, Metric, Sample
+from exporter.notable import told_again
 from exporter.poll import Isolation
 from exporter.snapshot import Snapshot
 
@@ -136,7 +137,7 @@ class Exposition:
             for family in families or ():
                 merged.setdefault(family.metric, []).extend(family.samples)
         # what has no sample is not known here: a bare name on the page would say that it is
-        return [self._within_budget(metric, samples) for metric, samples in merged.items() if samples]
+        return [self._within_budget(metric, samples) for metric, samples in told_again(merged) if samples]
 
     def _within_budget(self, metric: Metric, samples: list[Sample]) -> Family:
         family = metric.of(sample for sample in samples if math.isfinite(sample.value))

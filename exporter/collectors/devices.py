@@ -1,6 +1,5 @@
 """Families of the cards: what could be read is there, what could not is absent."""
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from operator import attrgetter
 from typing import Final
@@ -139,15 +138,8 @@ def _link_families(snapshot: Snapshot, devices: Iterable[Device]) -> Iterator[Fa
     yield c.GPU_NVLINK_UP.of(
         c.GPU_NVLINK_UP.sample(link.is_up, **labels) for labels, link in links if link.is_up is not None
     )
-    yield c.GPU_NVLINKS_COUNTED.of(
-        c.GPU_NVLINKS_COUNTED.sample(count, **_key(snapshot, device), kind=kind)
-        for device in devices
-        for kind, count in Counter(kind for link in device.nvlinks for kind in link.errors).items()
-    )
-    # Fifty and more to a card, and hardly one of a fleet is ever not 0.
     yield c.GPU_NVLINK_ERRORS.of(
         c.GPU_NVLINK_ERRORS.sample(count, **labels, kind=kind)
         for labels, link in links
         for kind, count in link.errors.items()
-        if count
     )

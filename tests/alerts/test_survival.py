@@ -15,14 +15,13 @@ import yaml
 from alerts.groups import GROUPS, every_alert
 from alerts.render import FOLDER
 from alerts.rule import Alert
+from e2e.promtool_series import Series, expand
 from e2e.survival import (
     CASES,
     EXCEPTIONS,
     OTHER_PAGES,
-    Series,
     as_seldom,
     derived,
-    expand,
     in_the_whole_pack,
     is_shown,
     plain,

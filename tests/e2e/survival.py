@@ -12,10 +12,10 @@ from typing import Any, Final
 
 import yaml
 
+from e2e.promtool_series import GONE, Series, Values, as_scraped, read
 from e2e.tools import ROOT
 
 PROMTOOL: Final = ROOT / "tests/alerts/promtool"
-Values = tuple[str, ...]  # one a scrape: a number, `_` (nothing was scraped) or `stale` (the target was lost)
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _AFTER: Final = 12  # scrapes for which the fault goes on
@@ -23,38 +23,6 @@ _ENDS: Final = 5  # scrapes after it fired, a process ends: what fires at the ed
 # What a rule may see without any series that is given to it.
 _ALWAYS: Final = frozenset({"absent", "vector", "ALERTS", "__name__"})
 _WORD: Final = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
-_REPEATED: Final = re.compile(r"(?P<first>[^x+]+?|_)(?P<step>[+-][\d.eE]+)?x(?P<times>\d+)")
-_LABEL: Final = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
-_COUNTERS: Final = ("_total", "_bucket", "_sum", "_count")
-_GONE: Final = ("_", "stale")
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """One series and what each scrape gave."""
-
-    name: str
-    labels: Mapping[str, str]
-    values: Values
-
-    @property
-    def is_counter(self) -> bool:
-        """Whether a new process begins it at 0."""
-        return self.name.endswith(_COUNTERS)
-
-    @property
-    def is_scraped(self) -> bool:
-        """Whether it comes from an exporter; what Prometheus writes of alerts does not."""
-        return self.name != "ALERTS"
-
-    def moved(self, instance: str) -> "Series":
-        """Return it as another process gives it."""
-        return replace(self, labels={**self.labels, "instance": f"{instance}:1", "pod": instance})
-
-    def written(self) -> dict[str, str]:
-        """Return it as promtool reads it."""
-        inner = ",".join(f'{label}="{value}"' for label, value in self.labels.items())
-        return {"series": f"{self.name}{{{inner}}}", "values": " ".join(self.values)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,8 +90,7 @@ def _fires(case: Mapping[str, Any], alert: str) -> bool:
 
 
 def _read(given: Mapping[str, str]) -> Series:
-    name, _, rest = given["series"].partition("{")
-    one = Series(name.strip(), dict(_LABEL.findall(rest)), expand(given["values"]))
+    one = read(given)
     place = {"instance": "first:1", "pod": "first"} if one.is_scraped else {}
     return replace(one, labels={**place, **one.labels})
 
@@ -133,31 +100,14 @@ def seconds(duration: str) -> int:
     return sum(int(number) * _UNITS[unit] for number, unit in re.findall(r"(\d+)([smhd])", duration))
 
 
-def expand(notation: str) -> Values:
-    """Return each value of promtool's short notation; `axN` is N + 1 values and `_xN` is N gaps."""
-    return tuple(value for token in notation.split() for value in _expand_one(token))
-
-
-def _expand_one(token: str) -> Iterator[str]:
-    repeated = _REPEATED.fullmatch(token)
-    if repeated is None:
-        yield token
-        return
-    first, step, times = repeated["first"], float(repeated["step"] or 0), int(repeated["times"])
-    if first == "_":
-        yield from ["_"] * times
-        return
-    yield from (f"{float(first) + step * number:.10g}" for number in range(times + 1))
-
-
 def _goes_on(values: Values, at: int, after: int) -> Values:
     """Return the values to scrape `at`, and on from there: at the pace of the last two steps, if it is one."""
     head = (values + ("_",) * (at + 1))[: at + 1]
     last = head[-3:]
-    if head[-1] in _GONE:
+    if head[-1] in GONE:
         return head + ("_",) * after
     step = 0.0
-    if len(last) == 3 and not set(last) & set(_GONE):
+    if len(last) == 3 and not set(last) & set(GONE):
         first, second = (float(last[1]) - float(last[0]), float(last[2]) - float(last[1]))
         step = second if first == second else 0.0
     return head + tuple(f"{float(head[-1]) + step * (number + 1):.10g}" for number in range(after))
@@ -170,7 +120,7 @@ def _unchanged(series: Series, _at: int) -> Iterator[Series]:
 def _missing(value: str, before: int) -> Callable[[Series, int], Iterator[Series]]:
     def change(series: Series, at: int) -> Iterator[Series]:
         values = list(series.values)
-        if at >= before and values[at - before] not in _GONE:
+        if at >= before and values[at - before] not in GONE:
             values[at - before] = value
         yield replace(series, values=tuple(values))
 
@@ -181,7 +131,7 @@ def _restarted(series: Series, at: int) -> Iterator[Series]:
     """The old process ends some scrapes after `at`, the next finds nobody, and a new one begins to count."""
     end = at + _ENDS
     before, after = series.values[: end + 1], series.values[end + 2 :]
-    if before[-1] in _GONE:
+    if before[-1] in GONE:
         yield series
         return
     yield replace(series, values=(*before, "stale"))
@@ -241,7 +191,7 @@ def in_the_whole_pack(alerts: Sequence[str], pack: Sequence[Mapping[str, Any]]) 
         for alert in alerts
         for one in [plain(alert)]
         for name, document in (
-            (f"reached-by-{alert}.yaml", _reached(pack, {series.name for series in one.series})),
+            (f"reached-by-{alert}.yaml", _reached(pack, {series.name for series in as_scraped(one.series)})),
             (f"plain-{alert}.yaml", _file([Path(f"reached-by-{alert}.yaml")], one, [_test(one, PLAIN)])),
         )
     }
@@ -287,7 +237,7 @@ def _test(one: Plain, case: Derived) -> dict[str, Any]:
     return {
         "name": f"{one.alert}: {case.name}",
         "interval": f"{one.interval}s",
-        "input_series": [series.written() for series in changed],
+        "input_series": [series.written() for series in as_scraped(changed)],
         "promql_expr_test": [*checks, *([_no_other_page(one, times[-1])] if case is PLAIN else [])],
     }
 
@@ -319,7 +269,7 @@ def as_seldom(alert: str, interval: int) -> dict[str, Any]:
     test = {
         "name": f"{alert}: in its own interval",
         "interval": f"{one.interval}s",
-        "input_series": [series.written() for series in one.series],
+        "input_series": [series.written() for series in as_scraped(one.series)],
         "promql_expr_test": [_firing(one, time), _firing(one, time + interval)],
     }
     return _file(one.rules, one, [test])

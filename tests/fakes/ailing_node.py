@@ -9,6 +9,7 @@ from exporter.exposition import Exposition, Page
 from exporter.snapshot import (
     Agents,
     Allocations,
+    Device,
     Gpus,
     KernelLog,
     KernelXid,
@@ -32,9 +33,19 @@ _CARD: Final = replace(
         NvLink(index=0, is_up=True, errors={"crc": 12, "recovery": 1, "replay": 7}),
         NvLink(index=1, is_up=False, errors={"crc": 0, "recovery": 0, "replay": 0}),
     ),
+    pcie_errors={"correctable": 3, "fatal": 1},
+    ecc_errors={"corrected": 120, "uncorrected": 1},
+    row_remaps={"uncorrected": 2},
+    is_remap_pending=True,
+    is_remap_failed=True,
+    recovery_action="drain_and_reset",
+    events={"ecc_storm": 1, "gpu_unavailable": 0},
     xids=(XidCount(code=79, count=1, last_at=AT - 5),),
 )
-_NVML: Final = Gpus(source="nvml", devices=(_CARD,), calls=10)
+_LOST: Final = Device(
+    uuid="GPU-6f1c2a34-0000-4000-8000-00000000a002", index=1, pci_bus_id="0000:03:00.0", unavailable="lost"
+)
+_NVML: Final = Gpus(source="nvml", devices=(_CARD, _LOST), calls=10)
 _DCGM: Final = Gpus(source="dcgm", devices=(replace(_CARD, driver_version="570.86.15", memory_used_bytes=0),), calls=2)
 _ENDED: Final = Termination(reason="OOMKilled", exit_code=137, at=AT - 30)
 _INTRUDER: Final = replace(
@@ -73,6 +84,7 @@ def snapshot() -> Snapshot:
             devices=(
                 PciDevice(bus_id="0000:01:00.0", vendor="nvidia"),
                 PciDevice(bus_id="0000:02:00.0", vendor="nvidia"),
+                PciDevice(bus_id="0000:03:00.0", vendor="nvidia"),
             )
         ),
         dra=Dra(

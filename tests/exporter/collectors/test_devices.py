@@ -42,16 +42,11 @@ def test_a_metric_names_the_sources_that_give_it(source: str, fields: list[str],
 
 
 def test_links_are_told_one_by_one() -> None:
-    """A link of which the state is unknown has no series of its state, and one without errors none of them."""
-    links = (
-        NvLink(index=0, is_up=False, errors={"crc": 3, "replay": 0}),
-        NvLink(index=1, errors={"crc": 0}),
-        NvLink(index=2),
-    )
+    """A link of which the state is unknown has no series of its state."""
+    links = (NvLink(index=0, is_up=False, errors={"crc": 3}), NvLink(index=1))
 
     device = dataclasses.replace(_CARD, nvlinks=links)
     assert _samples(device, "lanewatch_gpu_nvlink_up") == {("0",): 0.0}
-    assert _samples(device, "lanewatch_gpu_nvlinks_counted") == {("crc",): 2.0, ("replay",): 1.0}
     assert _samples(device, "lanewatch_gpu_nvlink_errors_total") == {("0", "crc"): 3.0}
 
 
