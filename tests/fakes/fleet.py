@@ -5,6 +5,7 @@ Nothing here was read from a fleet: families, label sets and how many series the
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Final
 
 from fakes import fleet_pages as pages
@@ -31,7 +32,8 @@ class Fleet:
     def requests(self, clock: Clock) -> Iterator[bytes]:
         """Yield what is to be written: a request for each node, then what the watcher and the probes say."""
         healthy, *ill = [
-            _request(map(fault, pages.node(clock.now)), clock, _AGENT) for fault in (_nothing, *self.faults.values())
+            _request(chain.from_iterable(map(fault, pages.node(clock.now))), clock, _AGENT)
+            for fault in (_nothing, *self.faults.values())
         ]
         watched = _request(pages.watched_node(clock.now), clock, _WATCHER)
         for number in range(self.nodes):
@@ -59,8 +61,8 @@ class Fleet:
         return _renamed(request, {**own, pages.POOL: _pool(pool), **dict(zip(pages.LANES, lanes, strict=True))})
 
 
-def _nothing(one: Series) -> Series:
-    return one
+def _nothing(one: Series) -> Iterator[Series]:
+    yield one
 
 
 def _pool(number: int) -> str:

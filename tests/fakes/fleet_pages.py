@@ -24,7 +24,7 @@ LANE: Final = LANES[0]
 ALIAS: Final = "alias-000"
 AGENT_SOURCES: Final = frozenset({"nvml", "podresources"})
 
-_OF_AN_XID: Final = frozenset({str(c.GPU_XID_LAST), str(c.GPU_XID_OWNER_INFO)})
+_OF_AN_XID: Final = frozenset(map(str, (c.GPU_XID_LAST, c.GPU_XID_OWNER_INFO, c.NOTABLE_XID_ERRORS)))
 _ACTIVE_LANE: Final = "qwen36-35b-gguf-fast"  # on the golden page
 _WELL: Final[Mapping[str, tuple[str, str]]] = {  # what is 1 where all is well; the page of an alias shows a slow one
     str(c.ALIAS_ROOT_CAUSE): ("cause", "none"),

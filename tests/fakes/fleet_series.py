@@ -6,6 +6,7 @@ from typing import Final
 
 from exporter import catalogue as c
 from exporter.metric import Metric
+from exporter.notable import NOTABLE
 
 CARD_NAME: Final = "a1b2c3d4"  # in the golden page's cards
 
@@ -51,19 +52,23 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One series: its value at the clock's now, and by how much a fault raised it then."""
+    """One series: its value at the clock's now, by how much a fault raises it, and whether it is there before."""
 
     name: str
     labels: Mapping[str, str]
     value: float
     raised: float = 0.0
+    is_born_ill: bool = False
 
     def samples(self, clock: Clock) -> Iterator[tuple[int, float]]:
         """Yield milliseconds and values."""
         speed = self._speed()
         for number, at in enumerate(clock.times):
+            is_ill = at >= clock.now + clock.ill_in
+            if self.is_born_ill and not is_ill:
+                continue
             swing = self.value * _SWING[number % len(_SWING)] if self.name in _SWINGS else 0.0
-            raised = self.raised if at >= clock.now + clock.ill_in else 0.0
+            raised = self.raised if is_ill else 0.0
             yield at * 1000, self.value + speed * (at - clock.now) + swing + raised
 
     def _speed(self) -> float:
@@ -71,13 +76,22 @@ class Series:
         return _PER_SECOND.get(self.name, 0.0) if is_well else 0.0
 
 
-Fault = Callable[[Series], Series]
+Fault = Callable[[Series], Iterator[Series]]
 
 
 def _raised(by: float, metric: Metric, **labels: str) -> Fault:
-    """Return a fault of the first card of a node."""
+    """Return a fault of the first card of a node, and what is told again of it from then on."""
     wanted = {**labels, "gpu_uuid": f"GPU-{CARD_NAME}-0000-4000-8000-{0:012}"}.items()
-    return lambda one: replace(one, raised=by) if one.name == str(metric) and wanted <= one.labels.items() else one
+    again = str(NOTABLE[metric].metric)
+
+    def fault(one: Series) -> Iterator[Series]:
+        if one.name != str(metric) or not wanted <= one.labels.items():
+            yield one
+            return
+        yield replace(one, raised=by)
+        yield replace(one, name=again, raised=by, is_born_ill=True)
+
+    return fault
 
 
 # A handful; each is an alert, in a fleet where nothing else is.
