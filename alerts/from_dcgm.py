@@ -18,6 +18,7 @@ GPU_MEMORY_USED: Final = "lanewatch:gpu_memory_used:bytes"
 GPU_MEMORY_FREE: Final = "lanewatch:gpu_memory_free:bytes"
 GPU_MEMORY_RESERVED: Final = "lanewatch:gpu_memory_reserved:bytes"
 GPU_MEMORY_TOTAL: Final = "lanewatch:gpu_memory_total:bytes"
+TOLD_TWICE: Final = "lanewatch:gpu_told_twice:info"
 
 _CARD: Final = ("node", "gpu_uuid")
 _MEBI: Final = 1 << 20
@@ -33,7 +34,7 @@ _INT64: Final = 9.2e18
 _ANY_OF: Final = ("FB_USED", f"FB_USED_BYTES{_NEW}", "GPU_TEMP", f"GPU_TEMP_CELSIUS{_NEW}", "POWER_USAGE")
 _CARDS: Final = "\nor on (cluster, UUID)\n".join(f"DCGM_FI_DEV_{name}" for name in _ANY_OF)
 _BOTH: Final = Record(
-    name="lanewatch:gpu_told_twice:info",
+    name=TOLD_TWICE,
     expr=(
         "label_replace(\n  max by (cluster, gpu_uuid) (\n    label_replace(\n"
         f'{indent(_CARDS, 6)},\n      "gpu_uuid", "$1", "UUID", "(.+)"\n    )\n'

@@ -6,18 +6,20 @@ what it names is a warning, one that sees nothing is blind; what belongs to a pr
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, Protocol
 
-from alerts import nvlink, places, xid
+from alerts import lane_fit, nvlink, places, throttle, xid
 from alerts.availability import SWITCH
 from alerts.found import FOUND, POOLS
+from alerts.from_dcgm import TOLD_TWICE
 from alerts.groups import GROUPS
 from alerts.live_prometheus import BACK, LiveError, LivePrometheus
 from alerts.rare import LAST, NEW, NOW
 from alerts.rule import Alert, Group, Record
 from alerts.selectors import RECORDED, Selector, selectors
 from exporter import catalogue as c
+from exporter.notable import NOTABLE
 
 Why = Literal[
     "found", "metric_absent", "matcher_never_matches", "not_recorded_yet", "source_not_scraped", "only_when_ill"
@@ -45,9 +47,18 @@ ONLY_WHEN_ILL: Final = frozenset(
         c.POOL_VIOLATOR_INFO,
     )
 )
-# Recorded only of a switch, of what came to a card, or of what a pool, a lane and a card are known to belong to.
+# Recorded only of a switch, of a lane that starts, of what came to a card or holds it down, or of what a pool, a lane
+# and a card are known to belong to.
 _RECORDED_AT_TIMES: Final = frozenset(
-    {SWITCH, *(record.name for group in (nvlink.GROUP, places.GROUP, xid.GROUP) for record in group.records)}
+    {
+        SWITCH,
+        TOLD_TWICE,
+        *(
+            record.name
+            for group in (lane_fit.GROUP, nvlink.GROUP, places.GROUP, throttle.GROUP, xid.GROUP)
+            for record in group.records
+        ),
+    }
 )
 _FINDERS: Final[Mapping[str, Sequence[Selector]]] = {
     # the pools of what was found are asked for their pools alone: of a card that is well, nothing is found
@@ -58,6 +69,8 @@ _FINDERS: Final[Mapping[str, Sequence[Selector]]] = {
     for record in group.records
     if record.name.endswith((FOUND, LAST, NEW, NOW, POOLS))
 }
+# Of what is told again only while something is wrong, the metric that is always told.
+_ALWAYS_TOLD: Final = {str(again.metric): str(metric) for metric, again in NOTABLE.items()}
 _WORDS: Final[Mapping[Why, str]] = {
     "found": "",
     "metric_absent": f"no series of that name within {BACK}",
@@ -130,7 +143,7 @@ def _asked_for(rule: Alert | Record) -> tuple[Selector, ...]:
     asked = {one for one in selectors(rule.expr) if one.name != "up"}
     while found := {one for one in asked if one.name in _FINDERS}:
         asked = (asked - found).union(*(_FINDERS[one.name] for one in found))
-    return tuple(sorted(asked))
+    return tuple(sorted({replace(one, name=_ALWAYS_TOLD.get(one.name, one.name)) for one in asked}))
 
 
 def _of_what_is_not_scraped(whys: dict[Selector, Why], records: Sequence[Record]) -> dict[Selector, Why]:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from alerts.live_check import ONLY_WHEN_ILL, Checked, Why, check, verdict
 from alerts.rule import Alert, Group, Record
 from alerts.selectors import SOURCES, Selector, selectors
 from exporter.catalogue import GPU_UP, POOL_STATE
+from exporter.notable import NOTABLE
 from fakes.answering_prometheus import answering
 from fakes.expositions import GOLDEN, emitted
 from lanewatch import main
@@ -122,7 +124,10 @@ def test_the_whole_pack_is_asked_for_in_a_bounded_number_of_questions() -> None:
     server = _Has()
     asyncio.run(check(server, GROUPS))
     assert max(server.asked.values()) == 1
+    told_again = {str(again.metric): str(metric) for metric, again in NOTABLE.items()}
+    wanted |= {replace(one, name=told_again[one.name]) for one in wanted if one.name in told_again}
     assert set(server.asked) <= {str(one) for one in wanted} | {one.name for one in wanted}
+    assert not any(one.startswith(tuple(told_again)) for one in server.asked)
 
 
 def test_a_server_with_everything_passes() -> None:
@@ -142,8 +147,9 @@ def test_a_server_with_all_but_one_metric_names_the_rules_that_miss_it() -> None
     told = json.loads(result.output)
     missed = {one["name"] for one in told["rules"] if any(m["why"] == "metric_absent" for m in one["missing"])}
     expected = {r.name for group in GROUPS for r in group.rules if Selector(_UP) in selectors(r.expr)}
-    # what asks for what was found misses what it is found in
-    asking = {"LanewatchGpuUnavailable", "lanewatch:gpu_unavailable:found", "lanewatch:card_found:pool"}
+    # what asks for what was found misses what it is found in, and what asks for what is told again the whole of it
+    found = {"LanewatchGpuUnavailable", "lanewatch:gpu_unavailable:found", "lanewatch:card_found:pool"}
+    asking = {*found, "lanewatch:gpu_lost:now"}
     assert (missed, told["verdict"], result.exit_code) == (expected | asking, "warn", 10)
 
 
