@@ -81,7 +81,7 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchNodeSharingChanged",
-            expr=(f"{_NOW}\nunless\n{_BEFORE}\nand on (cluster, node, fact, view)\n{_TOLD_BEFORE}"),
+            expr=f"{_NOW}\nunless\n{_BEFORE}\nand on (cluster, node, fact, view)\n{_TOLD_BEFORE}",
             for_="5m",
             severity="info",
             layer="allocation",

@@ -55,7 +55,7 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchGpuPowerImplausible",
-            expr=(f"(\n  {_NOTHING}\n  and on (cluster, node, gpu_uuid)\n  {_BUSY}\n)\nor\n{_TOO_MUCH}"),
+            expr=f"(\n  {_NOTHING}\n  and on (cluster, node, gpu_uuid)\n  {_BUSY}\n)\nor\n{_TOO_MUCH}",
             for_="10m",
             of="card",
             severity="ticket",
