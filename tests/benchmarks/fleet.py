@@ -37,11 +37,12 @@ _SERIES: Final = "prometheus_tsdb_head_series"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """What one evaluation of a rule took: the engine's time, samples that it read, and series in the end."""
+    """What one evaluation of a rule took: the engine's time, samples read and held at once, and series in the end."""
 
     rule: Alert | Record
     seconds: float
     samples: int
+    peak: int
     found: int
 
 
@@ -69,6 +70,7 @@ def _cost(server: Server, rule: Alert | Record, at: float) -> Cost:
         rule=rule,
         seconds=timings["evalTotalTime"],
         samples=samples["totalQueryableSamples"],
+        peak=samples["peakSamples"],
         found=len(answer["result"]),
     )
 
@@ -99,14 +101,15 @@ def _telling(what: str, server: Server) -> Iterator[None]:
 
 
 def _print_groups(by_itself: Mapping[str, list[float]], alone: Mapping[str, list[Cost]]) -> None:
-    print("| Group | Every | By itself, s | Alone, s | Samples | Recorded series |")
-    print("|---|---|---|---|---|---|")
+    print("| Group | Every | By itself, s | Alone, s | Samples | Held at once | Recorded series |")
+    print("|---|---|---|---|---|---|---|")
     for group in sorted(GROUPS, key=lambda one: -sum(cost.seconds for cost in alone[one.name])):
         costs = alone[group.name]
         recorded = sum(cost.found for cost in costs if isinstance(cost.rule, Record))
         seconds, samples = sum(cost.seconds for cost in costs), sum(cost.samples for cost in costs)
         took = statistics.median(by_itself.get(group.name) or [0.0])
-        print(f"| {group.name} | {group.interval} | {took:.3f} | {seconds:.3f} | {samples} | {recorded} |")
+        peak = max(cost.peak for cost in costs)
+        print(f"| {group.name} | {group.interval} | {took:.3f} | {seconds:.3f} | {samples} | {peak} | {recorded} |")
 
 
 def _print_sums(by_itself: Mapping[str, list[float]], alone: Mapping[str, list[Cost]]) -> None:
