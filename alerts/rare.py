@@ -108,11 +108,6 @@ def told(notable: str, *, pick: str = "max") -> str:
     return f"{pick} without ({', '.join(PLACE)}) ({notable})"
 
 
-def not_zero(counter: str) -> str:
-    """Return the counts that are not 0."""
-    return only(counter, "> 0")
-
-
 def held(now: str, known: str) -> str:
     """Return what is recorded as `now`, and what was a missed scrape ago of a card of which `known` is silent now."""
     return f"(\n  {now}\n  or\n  last_over_time({now}[{MISSED_SCRAPE}])\n    unless on ({BY_CARD}) {known}\n)"

@@ -8,9 +8,17 @@ from typing import Final
 from alerts.card_words import CARD, OWNERS, read_out
 from alerts.found import found_once
 from alerts.promql import PLACE, indent, recent
-from alerts.rare import NOW, looked, not_zero, only
+from alerts.rare import NOW, looked, told
 from alerts.rule import Alert, Group, Record
-from exporter.catalogue import GPU_CLOCK_EVENT, GPU_POWER_LIMIT, GPU_POWER_LIMITS, GPU_THROTTLE, GPU_UTILIZATION
+from exporter.catalogue import (
+    GPU_CLOCK_EVENT,
+    GPU_POWER_LIMIT,
+    GPU_POWER_LIMITS,
+    GPU_THROTTLE,
+    GPU_UTILIZATION,
+    NOTABLE_CLOCK_EVENT,
+    NOTABLE_THROTTLE,
+)
 
 _JOIN: Final = "on (cluster, node, gpu_uuid)"
 _LABELS: Final = ("node", "gpu_uuid", "reason")
@@ -27,12 +35,12 @@ _ROUNDING: Final = 0.99  # of the default: limits are set in whole watts
 # Whoever tells them, the driver's counters are one: merged first, a replaced agent and a second scraper change nothing.
 _SECONDS: Final = Record(
     name="lanewatch:gpu_throttle_seconds:max",
-    expr=not_zero(GPU_THROTTLE.where(reason=f"~{_REASONS}")),
+    expr=told(NOTABLE_THROTTLE.where(reason=f"~{_REASONS}")),
     labels=_LABELS,
 )
 _EVENTS: Final = Record(
     name=f"lanewatch:gpu_clock_event{NOW}",
-    expr=only(GPU_CLOCK_EVENT.where(reason=f"~{_REASONS}"), "== 1"),
+    expr=told(NOTABLE_CLOCK_EVENT.where(reason=f"~{_REASONS}")),
     labels=_LABELS,
 )
 _LOOKS: Final = looked("gpu_clock_event")
@@ -60,9 +68,7 @@ def _share(reasons: str) -> str:
 
 def _told(reason: str) -> str:
     """Return the cards that tell of this reason, in whatever way."""
-    return "\nor\n".join(
-        f"last_over_time({told.where(reason=reason)}[10m])" for told in (GPU_THROTTLE, GPU_CLOCK_EVENT)
-    )
+    return "\nor\n".join(metric.where(reason=reason) for metric in (GPU_THROTTLE, GPU_CLOCK_EVENT))
 
 
 def _under_load(reason: str) -> str:

@@ -5,7 +5,7 @@ from typing import Final
 from alerts.card_words import CARD, OWNERS, read_out
 from alerts.found import found_once
 from alerts.promql import PLACE, tell
-from alerts.rare import LAST, NOW, Rare, held, only
+from alerts.rare import LAST, NOW, Rare, held, only, told
 from alerts.rule import Alert, Group, Record
 from exporter.catalogue import (
     GPU_BAR1_TOTAL,
@@ -14,6 +14,7 @@ from exporter.catalogue import (
     GPU_OWNER_INFO,
     GPU_OWNERSHIP,
     GPU_PART_PROCESSES,
+    NOTABLE_OWNERSHIP,
 )
 
 _JOIN: Final = "on (cluster, node, gpu_uuid)"
@@ -21,7 +22,7 @@ _LABELS: Final = ("node", "gpu_uuid")
 _PLACE: Final = ", ".join(PLACE)
 # Of nine states a card is in one: whoever asks for one of them asks here.
 OWNERSHIP: Final = Record(
-    name=f"lanewatch:gpu_ownership{NOW}", expr=only(str(GPU_OWNERSHIP), "== 1"), labels=(*_LABELS, "state")
+    name=f"lanewatch:gpu_ownership{NOW}", expr=told(str(NOTABLE_OWNERSHIP)), labels=(*_LABELS, "state")
 )
 
 

@@ -360,31 +360,6 @@ GPU_EVENTS = _card_counter(
 )
 GPU_XID_LAST = _gauge("gpu_xid_last_timestamp_seconds", "Unix time at which this Xid was seen last.", *_DEVICE, "xid")
 
-
-# --- what is not as on a well card ---------------------------------------------------------------------------------
-
-
-def _notable(metric: Metric, which: str) -> Metric:
-    """Return the metric of those series of `metric` that say more than that all is well; `exporter.notable` picks."""
-    _, _, name = metric.name.partition("_")
-    text = f"{name} again, only of {which}: to be asked over thousands of cards, of which hardly one is here."
-    return Metric(f"lanewatch_notable_{name}", metric.kind, text, metric.labels)
-
-
-NOTABLE_UP = _notable(GPU_UP, "cards that do not answer")
-NOTABLE_UNAVAILABLE = _notable(GPU_UNAVAILABLE, "reasons that hold now")
-NOTABLE_PCIE_ERRORS = _notable(GPU_PCIE_ERRORS, "kinds that were counted")
-NOTABLE_ECC_ERRORS = _notable(GPU_ECC_ERRORS, "kinds that were counted")
-NOTABLE_RETIRED_PAGES = _notable(GPU_RETIRED_PAGES, "causes for which there are any")
-NOTABLE_ROW_REMAPS = _notable(GPU_ROW_REMAPS, "causes for which there are any")
-NOTABLE_REMAP_PENDING = _notable(GPU_REMAP_PENDING, "cards that wait for a reset")
-NOTABLE_REMAP_FAILED = _notable(GPU_REMAP_FAILED, "cards without spare rows")
-NOTABLE_RECOVERY_ACTION = _notable(GPU_RECOVERY_ACTION, "what is wanted, none left out")
-NOTABLE_NVLINK_UP = _notable(GPU_NVLINK_UP, "links that are down")
-NOTABLE_NVLINK_ERRORS = _notable(GPU_NVLINK_ERRORS, "links and kinds that had any")
-NOTABLE_XID_ERRORS = _notable(GPU_XID_ERRORS, "codes that the card had")
-NOTABLE_EVENTS = _notable(GPU_EVENTS, "events that there were")
-
 # --- XID AND PRESENCE ----------------------------------------------------------------------------------------------
 
 GPU_XID_OWNER_INFO = _info(
@@ -974,5 +949,32 @@ ENGINE_PREEMPTIONS = _counter(
 ENGINE_REQUESTS = _counter(
     "engine_requests", "Requests that the lane finished, by reason where the engine tells it.", "lane", "reason"
 )
+
+# --- what is not as on a well card ---------------------------------------------------------------------------------
+
+
+def _notable(metric: Metric, which: str) -> Metric:
+    """Return the metric of those series of `metric` that say more than that all is well; `exporter.notable` picks."""
+    _, _, name = metric.name.partition("_")
+    text = f"{name} again, only of {which}: what is asked of thousands of cards does not have to look at all."
+    return Metric(f"lanewatch_notable_{name}", metric.kind, text, metric.labels)
+
+
+NOTABLE_UP = _notable(GPU_UP, "cards that do not answer")
+NOTABLE_UNAVAILABLE = _notable(GPU_UNAVAILABLE, "reasons that hold now")
+NOTABLE_PCIE_ERRORS = _notable(GPU_PCIE_ERRORS, "kinds that were counted")
+NOTABLE_ECC_ERRORS = _notable(GPU_ECC_ERRORS, "kinds that were counted")
+NOTABLE_RETIRED_PAGES = _notable(GPU_RETIRED_PAGES, "causes for which there are any")
+NOTABLE_ROW_REMAPS = _notable(GPU_ROW_REMAPS, "causes for which there are any")
+NOTABLE_REMAP_PENDING = _notable(GPU_REMAP_PENDING, "cards that wait for a reset")
+NOTABLE_REMAP_FAILED = _notable(GPU_REMAP_FAILED, "cards without spare rows")
+NOTABLE_RECOVERY_ACTION = _notable(GPU_RECOVERY_ACTION, "what is wanted, none left out")
+NOTABLE_NVLINK_UP = _notable(GPU_NVLINK_UP, "links that are down")
+NOTABLE_NVLINK_ERRORS = _notable(GPU_NVLINK_ERRORS, "links and kinds that had any")
+NOTABLE_XID_ERRORS = _notable(GPU_XID_ERRORS, "codes that the card had")
+NOTABLE_EVENTS = _notable(GPU_EVENTS, "events that there were")
+NOTABLE_OWNERSHIP = _notable(GPU_OWNERSHIP, "the state that a card is in")
+NOTABLE_CLOCK_EVENT = _notable(GPU_CLOCK_EVENT, "reasons that hold the clock down now")
+NOTABLE_THROTTLE = _notable(GPU_THROTTLE, "reasons for which there were any")
 
 METRICS: Final[tuple[Metric, ...]] = tuple(value for value in tuple(globals().values()) if isinstance(value, Metric))

@@ -1,8 +1,8 @@
 """What is not as on a well card, told once more under a name of its own.
 
-Nearly all series of a fleet say that nothing happened: 0 of each Xid, up of each link. Each is there for whoever asks,
-and for the first event to be a rise. Who asks for what is wrong with thousands of cards would look at all of them: what
-is told here again is all that there is to look at.
+Nearly all series of a fleet say that nothing happened: 0 of each Xid, up of each link, eight states that a card is not
+in. Each is there for whoever asks, and for the first event to be a rise. Who asks for what is wrong with thousands of
+cards would look at all of them: what is told here again is all that there is to look at.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -40,6 +40,9 @@ NOTABLE: Final[Mapping[Metric, Notable]] = {
     c.GPU_NVLINK_ERRORS: Notable(c.NOTABLE_NVLINK_ERRORS),
     c.GPU_XID_ERRORS: Notable(c.NOTABLE_XID_ERRORS),
     c.GPU_EVENTS: Notable(c.NOTABLE_EVENTS),
+    c.GPU_OWNERSHIP: Notable(c.NOTABLE_OWNERSHIP),
+    c.GPU_CLOCK_EVENT: Notable(c.NOTABLE_CLOCK_EVENT, state="idle"),
+    c.GPU_THROTTLE: Notable(c.NOTABLE_THROTTLE),
 }
 
 

@@ -100,9 +100,10 @@ def whole(text: str) -> str:
 
     Raises `AssertionError` for a series that is told again and is not written on a line of its own.
     """
-    given = {read(one).name for test in _loaded(text)["tests"] for one in test["input_series"]}
-    found = {read(_loaded(line["series"])).name for line in _LINE.finditer(text)}
-    assert given & _AGAIN.keys() <= found, f"expected each on a line, found {sorted(given & _AGAIN.keys() - found)}"
+    given = {one["series"] for test in _loaded(text)["tests"] for one in test["input_series"]}
+    lost = given - {_loaded(line["series"])["series"] for line in _LINE.finditer(text)}
+    told_again = [series for series in lost if series.partition("{")[0] in _AGAIN]
+    assert not told_again, f"expected each on a line of its own, found not one for {told_again}"
     return _LINE.sub(_completed, text).replace("../../..", str(ROOT))
 
 
