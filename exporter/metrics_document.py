@@ -10,7 +10,9 @@ _UNITS: Final = ("seconds", "bytes", "ratio", "watts", "joules", "celsius", "her
 _HEAD: Final = """# Metrics
 
 Generated from `exporter/catalogue.py` by `make generate`; edit there. Base units: seconds, bytes, joules, watts, hertz,
-degrees Celsius, ratios 0..1. What could not be read is absent, never 0. Ownership is a series to join on
+degrees Celsius, ratios 0..1. What could not be read is absent, never 0. `lanewatch_notable_...` repeats what is not as
+on a well card, for questions to a whole fleet: there, what is absent is as usual or unknown, and the family of which it
+is a part tells which. Ownership is a series to join on
 (`* on (node, gpu_uuid) group_left (owner_namespace, owner_pod, lane) lanewatch_gpu_owner_info`), never a label
 of a value.
 
