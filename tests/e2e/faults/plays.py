@@ -61,17 +61,21 @@ def dies_in_the_midst(visit: Visit) -> None:
 
 @ill
 def goes_silent(visit: Visit) -> None:
-    """Begin a stream and say no more."""
+    """Begin a stream and say no more, until the lane is mended: an answer broken off then would be news of its own."""
     _begin(visit, 2)
-    visit.wait()
-    visit.hang_up()
+    if visit.wait():
+        _finish(visit)
+    else:
+        visit.hang_up()
 
 
 @ill
 def never_begins(visit: Visit) -> None:
-    """Take the question and be silent."""
-    visit.wait()
-    visit.hang_up()
+    """Take the question and be silent, until the lane is mended."""
+    if visit.wait():
+        well(visit)
+    else:
+        visit.hang_up()
 
 
 @ill

@@ -68,9 +68,9 @@ class Visit(BaseHTTPRequestHandler):
         """Close, whatever was promised."""
         self.close_connection = True
 
-    def wait(self, seconds: float = _LONGEST_WAIT) -> None:
-        """Wait so long, or until something else is played."""
-        self.stub.changed.wait(seconds)
+    def wait(self, seconds: float = _LONGEST_WAIT) -> bool:
+        """Wait so long, or until something else is played; return whether it is."""
+        return self.stub.changed.wait(seconds)
 
 
 Play = Callable[[Visit], None]
