@@ -4,7 +4,7 @@ from typing import Final, NamedTuple
 
 from alerts.found import found_once
 from alerts.places import HOST, on_a_host
-from alerts.promql import MISSED_SCRAPE, PLACE, recent_that
+from alerts.promql import PLACE, bridged, recent_that
 from alerts.rule import Action, Alert, Group, Layer
 from exporter.catalogue import NODE_BASELINE, NODE_CAPACITY_GPUS
 
@@ -17,7 +17,7 @@ def _failed(checks: str) -> str:
     return recent_that(NODE_BASELINE.where(check=checks), "== 0", pick="min")
 
 
-_THERE: Final = f"last_over_time({NODE_CAPACITY_GPUS.where(view='capacity')}[{MISSED_SCRAPE}])"
+_THERE: Final = bridged(NODE_CAPACITY_GPUS.where(view="capacity"))
 _SHORT: Final = recent_that(
     NODE_CAPACITY_GPUS.where(view="allocatable"), f"< ignoring (view) {_THERE}", (*PLACE, "view"), pick="min"
 )

@@ -10,21 +10,20 @@ from exporter.catalogue import (
     GPU_OWNER_INFO,
     GPU_READINGS,
     GPU_READINGS_DUE,
+    GPU_UNAVAILABLE,
     GPU_UP,
     GPU_UTILIZATION,
-    NOTABLE_UNAVAILABLE,
-    NOTABLE_UP,
 )
 
 _OWNERS: Final = f"Owners:{tell(GPU_OWNER_INFO, ['owner_namespace', 'owner_pod', 'owner_container'], same='gpu_uuid')}."
 _BY: Final = "on (cluster, node, gpu_uuid)"
 _PLACE: Final = ", ".join(PLACE)
 _LABELS: Final = ("node", "gpu_uuid")
-_LOST_NOW: Final = Record(name=f"lanewatch:gpu_lost{NOW}", expr=told(str(NOTABLE_UP), pick="min"), labels=_LABELS)
+_LOST_NOW: Final = Record(name=f"lanewatch:gpu_lost{NOW}", expr=told(GPU_UP), labels=_LABELS)
 _LOST: Final = Record(name=f"lanewatch:gpu_lost{LAST}", expr=held(_LOST_NOW.name, str(GPU_UP)), labels=_LABELS)
 WHY: Final = Record(
     name=f"lanewatch:gpu_unavailable{NOW}",
-    expr=told(str(NOTABLE_UNAVAILABLE)),
+    expr=told(GPU_UNAVAILABLE),
     labels=(*_LABELS, "reason"),
 )
 _REASONS: Final = held(WHY.name, WHY.name)

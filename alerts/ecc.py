@@ -14,26 +14,27 @@ from exporter.catalogue import (
     GPU_REMAP_PENDING,
     GPU_RETIRED_PAGES,
     GPU_ROW_REMAPS,
-    NOTABLE_ECC_ERRORS,
-    NOTABLE_EVENTS,
-    NOTABLE_REMAP_FAILED,
-    NOTABLE_REMAP_PENDING,
-    NOTABLE_RETIRED_PAGES,
-    NOTABLE_ROW_REMAPS,
 )
 from exporter.metric import Metric
+from exporter.notable import NOTABLE
 
 _PLACE: Final = ", ".join(PLACE)
 _CARD: Final = "Card {{ $labels.gpu_uuid }} on node {{ $labels.node }}"
 _OWNERS: Final = f"Owners:{tell(GPU_OWNER_INFO, ['owner_namespace', 'owner_pod', 'owner_container'], same='gpu_uuid')}."
 
-_UNCORRECTED: Final = Rare(
-    name="gpu_ecc_uncorrected",
-    picked=told(NOTABLE_ECC_ERRORS.where(kind="uncorrected")),
-    known=GPU_ECC_ERRORS.where(kind="uncorrected"),
-    within="1h",
-    labels=("node", "gpu_uuid", "kind"),
-)
+
+def _failures(name: str, metric: Metric, label: str, value: str) -> Rare:
+    of = {label: value}
+    return Rare(
+        name=name,
+        picked=told(metric, **of),
+        known=metric.where(**of),
+        within="1h",
+        labels=("node", "gpu_uuid", label),
+    )
+
+
+_UNCORRECTED: Final = _failures("gpu_ecc_uncorrected", GPU_ECC_ERRORS, "kind", "uncorrected")
 _LOST_DATA: Final = f"last_over_time({_UNCORRECTED.now.name}[1h])\nand (\n{indent(_UNCORRECTED.rose())}\n)"
 
 # No vendor states a number. Healthy memory corrects a few errors a week; the driver's own storm event speaks where the
@@ -41,13 +42,7 @@ _LOST_DATA: Final = f"last_over_time({_UNCORRECTED.now.name}[1h])\nand (\n{inden
 _STORM_AN_HOUR: Final = 100
 _CORRECTED: Final = GPU_ECC_ERRORS.where(kind="corrected")
 _OFTEN: Final = f"max without ({_PLACE}, kind) (increase({_CORRECTED}[1h]) > {_STORM_AN_HOUR})"
-_CALLED_SO: Final = Rare(
-    name="gpu_ecc_storms",
-    picked=told(NOTABLE_EVENTS.where(event="ecc_storm")),
-    known=GPU_EVENTS.where(event="ecc_storm"),
-    within="1h",
-    labels=("node", "gpu_uuid", "event"),
-)
+_CALLED_SO: Final = _failures("gpu_ecc_storms", GPU_EVENTS, "event", "ecc_storm")
 _STORM: Final = f"{_OFTEN}\nor on (cluster, node, gpu_uuid)\nmax without (event) (\n{_CALLED_SO.rose()}\n)"
 
 # One is the repair at work; more within hours say that memory goes on dying.
@@ -55,17 +50,17 @@ _GROWTH: Final = 2
 _GROWS_WITHIN: Final = "6h"
 
 
-def _grew(metric: Metric, notable: Metric) -> str:
+def _grew(metric: Metric) -> str:
     before = f"max without ({_PLACE}) (last_over_time({metric}[1h] offset {_GROWS_WITHIN}))"
-    return f"{recent_that(notable.where(), f'>= {_GROWTH}')}\n  - {before}\n  >= {_GROWTH}"
+    return f"{recent_that(str(NOTABLE[metric].metric), f'>= {_GROWTH}')}\n  - {before}\n  >= {_GROWTH}"
 
 
-def _flag(name: str, notable: Metric) -> Record:
-    return Record(name=f"lanewatch:{name}{NOW}", expr=told(str(notable)), labels=("node", "gpu_uuid"))
+def _flag(name: str, metric: Metric) -> Record:
+    return Record(name=f"lanewatch:{name}{NOW}", expr=told(metric), labels=("node", "gpu_uuid"))
 
 
-_FAILED: Final = _flag("gpu_row_remap_failed", NOTABLE_REMAP_FAILED)
-_PENDING: Final = _flag("gpu_row_remap_pending", NOTABLE_REMAP_PENDING)
+_FAILED: Final = _flag("gpu_row_remap_failed", GPU_REMAP_FAILED)
+_PENDING: Final = _flag("gpu_row_remap_pending", GPU_REMAP_PENDING)
 
 
 GROUP: Final = Group(
@@ -129,7 +124,7 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchGpuMemoryRetiring",
-            expr=f"{_grew(GPU_RETIRED_PAGES, NOTABLE_RETIRED_PAGES)}\nor\n{_grew(GPU_ROW_REMAPS, NOTABLE_ROW_REMAPS)}",
+            expr=f"{_grew(GPU_RETIRED_PAGES)}\nor\n{_grew(GPU_ROW_REMAPS)}",
             of="card",
             severity="ticket",
             layer="card",

@@ -5,7 +5,7 @@ from typing import Final
 from alerts.found import found_once
 from alerts.lane_words import LANE
 from alerts.places import on_a_host
-from alerts.promql import MISSED_SCRAPE, recent_that
+from alerts.promql import bridged, recent_that
 from alerts.rare import only
 from alerts.rule import Alert, Group
 from exporter.catalogue import LANE_REQUEST_DRIFT, LANE_REQUEST_RATIO, NODE_CPU, NODE_MEMORY
@@ -18,12 +18,12 @@ _DRIFT: Final = 0.05  # a kubelet that reserves a little more is no news
 
 _FILLS: Final = recent_that(LANE_REQUEST_RATIO.where(), f">= {_WHOLE}")
 
-_DRIFTED: Final = only(f"abs(last_over_time({LANE_REQUEST_DRIFT}[{MISSED_SCRAPE}]))", f"> {_DRIFT}")
+_DRIFTED: Final = only(f"abs({bridged(str(LANE_REQUEST_DRIFT))})", f"> {_DRIFT}")
 
 
 def _free(metric: Metric, resource: str) -> str:
     """Return the free share of what the node can give: the parts of a node add up to that."""
-    free, parts = (f"last_over_time({one}[{MISSED_SCRAPE}])" for one in (metric.where(part="free"), metric.where()))
+    free, parts = bridged(metric.where(part="free")), bridged(str(metric))
     share = only(f"{free} / ignoring (part) sum without (part) ({parts})", f"< {_LEAST_FREE}", pick="min")
     return f'label_replace(\n{share}, "resource", "{resource}", "", ""\n)'
 

@@ -7,7 +7,7 @@ model in the memory of the node needs less on the card; it becomes ready, and is
 from typing import Final
 
 from alerts.card_words import read_out
-from alerts.promql import MISSED_SCRAPE, WATCHER_PLACE, indent, latest, recent
+from alerts.promql import WATCHER_PLACE, bridged, indent, latest, recent
 from alerts.rule import Alert, Group, Record
 from exporter.catalogue import (
     GPU_HOLDER_MEMORY,
@@ -26,7 +26,7 @@ _LANE: Final = "cluster, pool, lane_namespace, lane"
 # Once for each lane, whoever scrapes the watcher; what was said is bridged over a missed scrape.
 _NEED: Final = Record(
     name="lanewatch:lane_model:bytes",
-    expr=f"max by ({_LANE}) (last_over_time({LANE_MODEL_BYTES}[{MISSED_SCRAPE}]))",
+    expr=f"max by ({_LANE}) ({bridged(str(LANE_MODEL_BYTES))})",
     labels=("pool", "lane_namespace", "lane"),
 )
 _NOT_READY: Final = f"{recent(LANE_READY.where(), WATCHER_PLACE)} == 0"

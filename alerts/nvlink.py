@@ -3,10 +3,10 @@
 from typing import Final
 
 from alerts.found import found_once
-from alerts.promql import MISSED_SCRAPE
+from alerts.promql import bridged
 from alerts.rare import Rare, held, told
 from alerts.rule import Alert, Group, Record
-from exporter.catalogue import GPU_NVLINK_UP, NOTABLE_NVLINK_ERRORS, NOTABLE_NVLINK_UP
+from exporter.catalogue import GPU_NVLINK_ERRORS, GPU_NVLINK_UP
 
 _CARD: Final = "Card {{ $labels.gpu_uuid }} on node {{ $labels.node }}"
 _REMEMBERED_DAYS: Final = 7
@@ -15,7 +15,7 @@ _KNOWN: Final = GPU_NVLINK_UP.where(link="0")
 
 _DOWN: Final = Rare(
     name="gpu_nvlink_down",
-    picked=told(str(NOTABLE_NVLINK_UP), pick="min"),
+    picked=told(GPU_NVLINK_UP),
     known=_KNOWN,
     within="",  # it is asked for by the time at which it went down
     labels=("node", "gpu_uuid", "link"),
@@ -28,7 +28,7 @@ _WENT_DOWN: Final = Record(
     expr=f"{_DOWN.new.name} + time()\nor\nlast_over_time({_WENT}[{_REMEMBERED_DAYS}d]) and {_DOWN.now.name}",
     labels=_DOWN.labels,
 )
-_LATELY: Final = f"time() - last_over_time({_WENT}[{MISSED_SCRAPE}]) < {_REMEMBERED_DAYS * 86400}"
+_LATELY: Final = f"time() - {bridged(_WENT)} < {_REMEMBERED_DAYS * 86400}"
 _IS_DOWN: Final = f"{held(_DOWN.now.name, _KNOWN)}\nand\n{_LATELY}"
 
 # Of kinds that a good link has now and then, what goes on for 15 minutes; of the others, any. `symbol` errors and
@@ -39,7 +39,7 @@ _OFTEN: Final = 'kind=~"crc|effective|replay"'
 _EVER: Final = 'kind=~"recovery|recovery_failed"'
 _ERRORS: Final = Rare(
     name="gpu_nvlink_errors",
-    picked=told(str(NOTABLE_NVLINK_ERRORS)),
+    picked=told(GPU_NVLINK_ERRORS),
     known=_KNOWN,
     within=f"{_MINUTES}m",
     labels=(*_DOWN.labels, "kind"),

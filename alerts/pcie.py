@@ -4,7 +4,7 @@ from typing import Final
 
 from alerts.figures import figure
 from alerts.found import found_once
-from alerts.promql import MISSED_SCRAPE, PLACE, recent_that
+from alerts.promql import PLACE, bridged, recent_that
 from alerts.rare import Rare, only, told
 from alerts.rule import Alert, Group
 from exporter.catalogue import (
@@ -12,7 +12,6 @@ from exporter.catalogue import (
     GPU_PCIE_GENERATION,
     GPU_PCIE_REPLAYS,
     GPU_PCIE_WIDTH,
-    NOTABLE_PCIE_ERRORS,
 )
 from exporter.metric import Metric
 
@@ -22,7 +21,7 @@ _REPLAYS_A_MINUTE: Final = 8  # what DCGM's own health check takes as the limit
 _RATE: Final = only(f"rate({GPU_PCIE_REPLAYS}[15m]) * 60", f"> {_REPLAYS_A_MINUTE}")
 _ERRORS: Final = Rare(
     name="gpu_pcie_errors",
-    picked=told(NOTABLE_PCIE_ERRORS.where(kind="~fatal|non_fatal")),
+    picked=told(GPU_PCIE_ERRORS, kind="~fatal|non_fatal"),
     known=GPU_PCIE_ERRORS.where(kind="fatal"),
     within="1h",
     labels=(*_SAME, "kind"),
@@ -30,8 +29,8 @@ _ERRORS: Final = Rare(
 
 
 def _below_max(link: Metric) -> str:
-    most = f"last_over_time({link.where(view='max')}[{MISSED_SCRAPE}])"
-    return recent_that(link.where(view="under_load"), f"< ignoring (view) {most}", (*PLACE, "view"), pick="min")
+    test = f"< ignoring (view) {bridged(link.where(view='max'))}"
+    return recent_that(link.where(view="under_load"), test, (*PLACE, "view"), pick="min")
 
 
 GROUP: Final = Group(

@@ -6,7 +6,7 @@ known stays while the alias or the card is there: an outage that hides a lane mu
 
 from typing import Final
 
-from alerts.promql import indent
+from alerts.promql import bridged, indent
 from alerts.rule import Group, Record
 from exporter.catalogue import (
     ALIAS_INFO,
@@ -26,7 +26,6 @@ GPU_POOL: Final = "lanewatch:gpu_pool:info"
 NODE_POOL: Final = "lanewatch:node_pool:info"
 HOST: Final = "lanewatch:node_host:info"  # a node that hosts a lane, hosted one, or should: it may be of several pools
 
-_MISSED_SCRAPE: Final = "2m"  # as in `latest`: an alert that lost its pool for one evaluation would be another one
 # What looks back for half an hour must not lose its pool while the exporter is away for minutes.
 _AGO: Final = "1h"
 _KEPT: Final = "10m"  # each evaluation says it anew; the rest bridges a Prometheus that restarts
@@ -70,10 +69,6 @@ def _one_pool(subject: str, name: str, found: str, by: str) -> tuple[Record, Rec
     return pools, Record(name=name, expr=f"{pools.name}\nunless on ({by}) ({several})", labels=labels)
 
 
-def _recent(selector: str) -> str:
-    return f"last_over_time({selector}[{_MISSED_SCRAPE}])"
-
-
 def _known(selector: str, by: str) -> str:
     """Return what is said now, and of whom nothing is said now, what was said last."""
     return f"{selector}\nor\nlast_over_time({selector}[{_AGO}]) unless on ({by}) {selector}"
@@ -105,9 +100,9 @@ _GPU_POOLS, _GPU_NOW = _one_pool(
 _WAS_NODE: Final = NODE_BASELINE.where(check="ready")  # a node has all checks: of an hour, one is read
 # A parked lane has its share of the only node that it could run on; a unit that is a node is named by it.
 _ON_NODES: Final = (
-    f"(\n  {_recent(LANE_POD_INFO.where(node='~.+'))}\n  or\n  {_recent(LANE_REQUEST_RATIO.where())}\n  or\n"
-    f'  label_replace({_recent(POOL_STATE_SINCE.where(unit="~.+"))}, "node", "$1", "unit", "(.*)")\n)\n'
-    f"and on ({BY_NODE}) {_recent(NODE_BASELINE.where())}"
+    f"(\n  {bridged(LANE_POD_INFO.where(node='~.+'))}\n  or\n  {bridged(LANE_REQUEST_RATIO.where())}\n  or\n"
+    f'  label_replace({bridged(POOL_STATE_SINCE.where(unit="~.+"))}, "node", "$1", "unit", "(.*)")\n)\n'
+    f"and on ({BY_NODE}) {bridged(NODE_BASELINE.where())}"
 )
 _NODE_POOLS, _NODE_NOW = _one_pool("node", "lanewatch:node_pool_now:info", _ON_NODES, BY_NODE)
 _HOST_NOW: Final = Record(

@@ -7,7 +7,7 @@ from typing import Final
 
 from alerts.card_words import CARD, OWNERS, read_out
 from alerts.found import found_once
-from alerts.promql import MISSED_SCRAPE, recent, tell
+from alerts.promql import bridged, recent, tell
 from alerts.rare import only
 from alerts.rule import Alert, Group, Record
 from exporter.catalogue import GPU_ENERGY, GPU_INFO, GPU_POWER, GPU_POWER_LIMIT, GPU_POWER_LIMITS, GPU_UTILIZATION
@@ -29,7 +29,7 @@ _MEAN: Final = (
 _NOTHING: Final = only(f"max_over_time({GPU_POWER}[10m])", f"< {_LEAST_WATTS}")
 _LEAST: Final = f"min_over_time({GPU_POWER}[10m])"
 _BUSY: Final = f"avg_over_time({GPU_UTILIZATION}[10m]) > {_WORKS}"
-_HIGHEST: Final = f"last_over_time({GPU_POWER_LIMITS.where(bound='max')}[{MISSED_SCRAPE}])"
+_HIGHEST: Final = bridged(GPU_POWER_LIMITS.where(bound="max"))
 _TOO_MUCH: Final = only(_LEAST, f"> ignoring (bound) {_FANTASTIC} * {_HIGHEST}", pick="min")
 _SOURCE: Final = f"Source:{tell(GPU_INFO, ['source'], same='gpu_uuid')}."
 

@@ -18,10 +18,20 @@ WHOLE: Final = '{{ $value | printf "%.0f" }}'
 MISSED_SCRAPE: Final = "2m"
 
 
+def bridged(selector: str) -> str:
+    """Return the last value within a missed scrape, of each page that is scraped."""
+    return f"last_over_time({selector}[{MISSED_SCRAPE}])"
+
+
+def merged(values: str, drop: Sequence[str] = PLACE, *, pick: str = "max") -> str:
+    """Return `values` once, whoever is scraped."""
+    return f"{pick} without ({', '.join(drop)}) ({values})"
+
+
 def latest(selector: str, drop: Sequence[str] = PLACE, *, pick: str = "max", back: str = MISSED_SCRAPE) -> str:
     """Return the value now, or where there is none the last within `back`; what is now always wins."""
-    now = f"{pick} without ({', '.join(drop)}) ({selector})"
-    before = f"{pick} without ({', '.join(drop)}) (last_over_time({selector}[{back}]))"
+    now = merged(selector, drop, pick=pick)
+    before = merged(f"last_over_time({selector}[{back}])", drop, pick=pick)
     return f"(\n{indent(now)}\n  or\n{indent(before)}\n)"
 
 
@@ -30,7 +40,7 @@ def recent(selector: str, drop: Sequence[str] = PLACE, *, pick: str = "max") -> 
 
     After a restart what the process before said counts for as long: for what a card is, and for what must last anyway.
     """
-    return f"{pick} without ({', '.join(drop)}) (last_over_time({selector}[{MISSED_SCRAPE}]))"
+    return merged(bridged(selector), drop, pick=pick)
 
 
 def recent_that(selector: str, test: str, drop: Sequence[str] = PLACE, *, pick: str = "max") -> str:
@@ -39,7 +49,7 @@ def recent_that(selector: str, test: str, drop: Sequence[str] = PLACE, *, pick: 
     Whoever does not pass is sorted out first, and costs no more. After a restart what the process before said counts
     for as long, so it is for what must last for minutes anyway.
     """
-    return f"{pick} without ({', '.join(drop)}) (last_over_time({selector}[{MISSED_SCRAPE}]) {test})"
+    return merged(f"{bridged(selector)} {test}", drop, pick=pick)
 
 
 def indent(text: str, by: int = 2) -> str:

@@ -10,8 +10,10 @@ from typing import Final
 
 from alerts.counters import AWAY
 from alerts.places import BY_CARD
-from alerts.promql import MISSED_SCRAPE, PLACE
+from alerts.promql import bridged, merged
 from alerts.rule import Record
+from exporter.metric import Metric
+from exporter.notable import NOTABLE
 
 NOW: Final = ":now"
 NEW: Final = ":new"
@@ -100,14 +102,15 @@ def looked(name: str) -> Record:
 
 def only(values: str, test: str, *, pick: str = "max") -> str:
     """Return those of `values` that pass the test now, whoever is scraped."""
-    return f"{pick} without ({', '.join(PLACE)}) ({values} {test})"
+    return merged(f"{values} {test}", pick=pick)
 
 
-def told(notable: str, *, pick: str = "max") -> str:
-    """Return what is told as notable now, whoever is scraped."""
-    return f"{pick} without ({', '.join(PLACE)}) ({notable})"
+def told(metric: Metric, **where: str) -> str:
+    """Return what of `metric` is told again now, whoever is scraped."""
+    again = NOTABLE[metric]
+    return merged(again.metric.where(**where), pick="min" if again.usual else "max")
 
 
 def held(now: str, known: str) -> str:
     """Return what is recorded as `now`, and what was a missed scrape ago of a card of which `known` is silent now."""
-    return f"(\n  {now}\n  or\n  last_over_time({now}[{MISSED_SCRAPE}])\n    unless on ({BY_CARD}) {known}\n)"
+    return f"(\n  {now}\n  or\n  {bridged(now)}\n    unless on ({BY_CARD}) {known}\n)"

@@ -10,8 +10,6 @@ from exporter.catalogue import (
     GPU_EVENTS,
     GPU_OWNER_INFO,
     GPU_RECOVERY_ACTION,
-    NOTABLE_EVENTS,
-    NOTABLE_RECOVERY_ACTION,
 )
 
 _CARD: Final = "Card {{ $labels.gpu_uuid }} on node {{ $labels.node }}"
@@ -25,12 +23,12 @@ REPORTED: Final = "~gpu_unavailable|memory_poison|memory_poison_fatal|memory_ret
 
 _WISH: Final = Record(
     name="lanewatch:gpu_recovery_wish:now",
-    expr=told(NOTABLE_RECOVERY_ACTION.where(action=f"{AT_ONCE}|{AFTER_DRAIN[1:]}")),
+    expr=told(GPU_RECOVERY_ACTION, action=f"{AT_ONCE}|{AFTER_DRAIN[1:]}"),
     labels=("node", "gpu_uuid", "action"),
 )
 _EVENTS: Final = Rare(
     name="gpu_events",
-    picked=told(NOTABLE_EVENTS.where(event=REPORTED)),
+    picked=told(GPU_EVENTS, event=REPORTED),
     known=GPU_EVENTS.where(event="gpu_unavailable"),
     within="30m",
     labels=("node", "gpu_uuid", "event"),

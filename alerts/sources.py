@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from alerts.promql import PLACE, indent
+from alerts.promql import PLACE, bridged, indent
 from alerts.rule import Alert, Group, Record
 from exporter.catalogue import (
     CONFIG_RELOAD_OK,
@@ -17,13 +17,12 @@ from exporter.errors import SOURCE_ERROR_KINDS
 
 EXPORTER_NODE: Final = "lanewatch:exporter_node:info"
 
-_BRIDGED: Final = "2m"  # a missed scrape, as in `latest`
 _BY: Final = "cluster, instance"
 _REMEMBERED: Final = "15m"  # as long as what an exporter said before it was replaced is alerted
 _TELLS_OF: Final = f"max by ({_BY}, node) (last_over_time({GPUS}[{_REMEMBERED}]))"
 
 # `instance` and `pod` stay: the source is one of this exporter, and its place is the name of the patient.
-_DOWN: Final = f"({SOURCE_UP} or last_over_time({SOURCE_UP}[{_BRIDGED}])) == 0"
+_DOWN: Final = f"({SOURCE_UP} or {bridged(str(SOURCE_UP))}) == 0"
 # A machine without a card or a kubelet is no failure. It is one that it worked within a day, or that it is there and
 # refuses: `absent` is the only kind of error that says that there is nothing to read.
 _WORKED: Final = f"last_over_time({SOURCE_LAST_SUCCESS}[1d])"
@@ -33,10 +32,10 @@ _REFUSES: Final = f"sum without (kind) (increase({_THERE}[10m])) > 0"
 _MISSED_READINGS: Final = 3
 _GRACE_SECONDS: Final = 30  # the longest deadline of a reading, and the page that is made of it
 # Against the exporter's own newest reading: neither its clock nor the age of a scrape is taken for a source's age.
-_READ_AT: Final = f"last_over_time({SOURCE_LAST_SUCCESS}[{_BRIDGED}])"
+_READ_AT: Final = bridged(str(SOURCE_LAST_SUCCESS))
 _AGE: Final = f"max without (source) ({_READ_AT}) - ignoring (source) group_right () {_READ_AT}"
-_ALLOWED: Final = f"{_MISSED_READINGS} * last_over_time({SOURCE_INTERVAL}[{_BRIDGED}]) + {_GRACE_SECONDS}"
-_SAYS_UP: Final = f"last_over_time({SOURCE_UP}[{_BRIDGED}]) == 1"  # one that says 0 has its own alert
+_ALLOWED: Final = f"{_MISSED_READINGS} * {bridged(str(SOURCE_INTERVAL))} + {_GRACE_SECONDS}"
+_SAYS_UP: Final = f"{bridged(str(SOURCE_UP))} == 1"  # one that says 0 has its own alert
 
 
 def named_by_node(expr: str) -> str:
@@ -94,7 +93,7 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchConfigRefused",
-            expr=named_by_node(f"last_over_time({CONFIG_RELOAD_OK}[{_BRIDGED}]) == 0"),
+            expr=named_by_node(f"{bridged(str(CONFIG_RELOAD_OK))} == 0"),
             for_="10m",  # a file that is written in two steps, or is just being mended, is not worth a ticket
             severity="ticket",
             layer="exporter",
@@ -107,7 +106,7 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchReaderStuck",
-            expr=named_by_node(f"last_over_time({READER_STUCK}[{_BRIDGED}]) > 0"),
+            expr=named_by_node(f"{bridged(str(READER_STUCK))} > 0"),
             for_="1m",
             severity="ticket",
             layer="driver",

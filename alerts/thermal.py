@@ -7,7 +7,7 @@ from typing import Final
 
 from alerts.card_words import CARD, OWNERS
 from alerts.found import found_once
-from alerts.promql import MISSED_SCRAPE, latest
+from alerts.promql import bridged, latest
 from alerts.rare import only
 from alerts.rule import Alert, Group, Record
 from exporter.catalogue import GPU_FAN, GPU_TEMPERATURE, GPU_TEMPERATURE_LIMIT, GPU_TEMPERATURE_MARGIN
@@ -17,13 +17,9 @@ _NEAR_CELSIUS: Final = 5  # a warm day, or one neighbour more in the rack
 _HOT_CELSIUS: Final = 20
 
 
-def _recent(selector: str) -> str:
-    return f"last_over_time({selector}[{MISSED_SCRAPE}])"
-
-
 def _left(limit: str, sensor: str, less_than: int) -> str:
     """Return the degrees between a sensor and a limit of the card, where they are fewer than so many."""
-    highest, now = _recent(GPU_TEMPERATURE_LIMIT.where(limit=limit)), _recent(GPU_TEMPERATURE.where(sensor=sensor))
+    highest, now = bridged(GPU_TEMPERATURE_LIMIT.where(limit=limit)), bridged(GPU_TEMPERATURE.where(sensor=sensor))
     return only(f"{highest} - ignoring (limit, sensor) {now}", f"< {less_than}", pick="min")
 
 
@@ -31,9 +27,9 @@ def _left(limit: str, sensor: str, less_than: int) -> str:
 _MARGIN: Final = Record(
     name="lanewatch:gpu_margin:celsius",
     expr=(
-        f"{only(_recent(str(GPU_TEMPERATURE_MARGIN)), f'< {_HOT_CELSIUS}', pick='min')}\n"
+        f"{only(bridged(str(GPU_TEMPERATURE_MARGIN)), f'< {_HOT_CELSIUS}', pick='min')}\n"
         f"or\n{_left('slowdown', 'gpu', _HOT_CELSIUS)}\n"
-        f"  unless on (cluster, node, gpu_uuid) {_recent(str(GPU_TEMPERATURE_MARGIN))}"
+        f"  unless on (cluster, node, gpu_uuid) {bridged(str(GPU_TEMPERATURE_MARGIN))}"
     ),
     labels=("node", "gpu_uuid"),
 )

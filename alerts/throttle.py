@@ -16,8 +16,6 @@ from exporter.catalogue import (
     GPU_POWER_LIMITS,
     GPU_THROTTLE,
     GPU_UTILIZATION,
-    NOTABLE_CLOCK_EVENT,
-    NOTABLE_THROTTLE,
 )
 
 _JOIN: Final = "on (cluster, node, gpu_uuid)"
@@ -35,12 +33,12 @@ _ROUNDING: Final = 0.99  # of the default: limits are set in whole watts
 # Whoever tells them, the driver's counters are one: merged first, a replaced agent and a second scraper change nothing.
 _SECONDS: Final = Record(
     name="lanewatch:gpu_throttle_seconds:max",
-    expr=told(NOTABLE_THROTTLE.where(reason=f"~{_REASONS}")),
+    expr=told(GPU_THROTTLE, reason=f"~{_REASONS}"),
     labels=_LABELS,
 )
 _EVENTS: Final = Record(
     name=f"lanewatch:gpu_clock_event{NOW}",
-    expr=told(NOTABLE_CLOCK_EVENT.where(reason=f"~{_REASONS}")),
+    expr=told(GPU_CLOCK_EVENT, reason=f"~{_REASONS}"),
     labels=_LABELS,
 )
 _LOOKS: Final = looked("gpu_clock_event")

@@ -4,7 +4,7 @@ from typing import Final
 
 from alerts.card_words import CARD, OWNERS, read_out
 from alerts.found import found_once
-from alerts.promql import PLACE, tell
+from alerts.promql import PLACE, merged, tell
 from alerts.rare import LAST, NOW, Rare, held, only, told
 from alerts.rule import Alert, Group, Record
 from exporter.catalogue import (
@@ -14,16 +14,12 @@ from exporter.catalogue import (
     GPU_OWNER_INFO,
     GPU_OWNERSHIP,
     GPU_PART_PROCESSES,
-    NOTABLE_OWNERSHIP,
 )
 
 _JOIN: Final = "on (cluster, node, gpu_uuid)"
 _LABELS: Final = ("node", "gpu_uuid")
-_PLACE: Final = ", ".join(PLACE)
 # Of nine states a card is in one: whoever asks for one of them asks here.
-OWNERSHIP: Final = Record(
-    name=f"lanewatch:gpu_ownership{NOW}", expr=told(str(NOTABLE_OWNERSHIP)), labels=(*_LABELS, "state")
-)
+OWNERSHIP: Final = Record(name=f"lanewatch:gpu_ownership{NOW}", expr=told(GPU_OWNERSHIP), labels=(*_LABELS, "state"))
 
 
 def owned(states: str) -> str:
@@ -41,7 +37,7 @@ _UNOWNED: Final = Record(
 )
 _DEAD_NOW: Final = Record(
     name=f"lanewatch:gpu_dead_processes{NOW}",
-    expr=f"max without ({_PLACE}, part) ({GPU_PART_PROCESSES.where(part='dead')} > 0)",
+    expr=merged(f"{GPU_PART_PROCESSES.where(part='dead')} > 0", (*PLACE, "part")),
     labels=_LABELS,
 )
 _DEAD: Final = Record(

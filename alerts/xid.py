@@ -16,7 +16,6 @@ from exporter.catalogue import (
     GPU_XID_ERRORS,
     GPU_XID_LAST,
     GPU_XID_OWNER_INFO,
-    NOTABLE_XID_ERRORS,
     NVSWITCH_SXID_ERRORS,
 )
 
@@ -42,7 +41,7 @@ _AGE: Final = Record(
 )
 XIDS: Final = Rare(
     name="gpu_xid_errors",
-    picked=told(str(NOTABLE_XID_ERRORS)),
+    picked=told(GPU_XID_ERRORS),
     known=GPU_XID_ERRORS.where(xid="79"),
     within=_RECENT,
     labels=_LABELS,

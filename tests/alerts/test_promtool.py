@@ -9,7 +9,7 @@ import yaml
 
 from alerts.groups import every_alert
 from alerts.render import FOLDER
-from e2e.promtool_series import whole
+from e2e.promtool_series import completed
 from e2e.tools import tool
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -49,6 +49,4 @@ def test_promtool_accepts_the_rules(path: Path) -> None:
 @pytest.mark.parametrize("path", _TESTS, ids=lambda path: path.stem)
 def test_rules_do_what_they_say(path: Path, tmp_path: Path) -> None:
     """Each case is a named series of scrapes and what fires at which time."""
-    completed = tmp_path / path.name
-    completed.write_text(whole(path.read_text(encoding="utf-8")), encoding="utf-8")
-    _promtool("test", "rules", completed)
+    _promtool("test", "rules", completed(path, tmp_path))

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Final
 
 import yaml
@@ -95,23 +96,27 @@ def _told(values: Values, told: Iterable[bool]) -> Iterator[str]:
             yield value
 
 
-def whole(text: str) -> str:
-    """Return a promtool file that can lie anywhere, with what a page tells again beside each series.
+def completed(path: Path, directory: Path) -> Path:
+    """Write a promtool file into a directory, with what a page tells again beside each series; return where it lies.
 
     Raises `AssertionError` for a series that is told again and is not written on a line of its own.
     """
-    given = {one["series"] for test in _loaded(text)["tests"] for one in test["input_series"]}
-    lost = given - {_loaded(line["series"])["series"] for line in _LINE.finditer(text)}
+    text = path.read_text(encoding="utf-8")
+    given = {one["series"] for test in loaded(text)["tests"] for one in test["input_series"]}
+    lost = given - {loaded(line["series"])["series"] for line in _LINE.finditer(text)}
     told_again = [series for series in lost if series.partition("{")[0] in _AGAIN]
     assert not told_again, f"expected each on a line of its own, found not one for {told_again}"
-    return _LINE.sub(_completed, text).replace("../../..", str(ROOT))
+    written = directory / path.name
+    written.write_text(_LINE.sub(_completed, text).replace("../../..", str(ROOT)), encoding="utf-8")
+    return written
 
 
 def _completed(line: re.Match[str]) -> str:
-    _, *again = as_scraped([read(_loaded(line["series"]))])
+    _, *again = as_scraped([read(loaded(line["series"]))])
     return "\n".join([line[0], *(f"{line['indent']}- {json.dumps(one.written())}" for one in again)])
 
 
-def _loaded(text: str) -> Any:  # noqa: ANN401  # YAML
+def loaded(text: str) -> Any:  # noqa: ANN401  # YAML
+    """Return what a promtool file holds."""
     # all are texts, as for promtool: to YAML, `0x22` is a number
     return yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506  # a loader of plain texts

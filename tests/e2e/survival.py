@@ -10,9 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
-from e2e.promtool_series import GONE, Series, Values, as_scraped, read
+from e2e.promtool_series import GONE, Series, Values, as_scraped, loaded, read
 from e2e.tools import ROOT
 
 PROMTOOL: Final = ROOT / "tests/alerts/promtool"
@@ -80,9 +78,7 @@ def is_shown(alert: str) -> bool:
 
 
 def _document(alert: str) -> Any:  # noqa: ANN401  # YAML
-    text = (PROMTOOL / f"{alert}.yaml").read_text(encoding="utf-8")
-    # all are texts, as for promtool: to YAML, `0x22` is a number
-    return yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506  # a loader of plain texts
+    return loaded((PROMTOOL / f"{alert}.yaml").read_text(encoding="utf-8"))
 
 
 def _fires(case: Mapping[str, Any], alert: str) -> bool:

@@ -63,19 +63,13 @@ def dies_in_the_midst(visit: Visit) -> None:
 def goes_silent(visit: Visit) -> None:
     """Begin a stream and say no more, until the lane is mended: an answer broken off then would be news of its own."""
     _begin(visit, 2)
-    if visit.wait():
-        _finish(visit)
-    else:
-        visit.hang_up()
+    _once_mended(visit, _finish)
 
 
 @ill
 def never_begins(visit: Visit) -> None:
     """Take the question and be silent, until the lane is mended."""
-    if visit.wait():
-        well(visit)
-    else:
-        visit.hang_up()
+    _once_mended(visit, well)
 
 
 @ill
@@ -138,6 +132,13 @@ def two_of_three() -> Play:
         answer(visit)
 
     return ill(play)
+
+
+def _once_mended(visit: Visit, go_on: Play) -> None:
+    if visit.wait():
+        go_on(visit)
+    else:
+        visit.hang_up()
 
 
 def _chat(visit: Visit) -> None:
