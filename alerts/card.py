@@ -3,7 +3,7 @@
 from typing import Final
 
 from alerts.found import found_once
-from alerts.promql import PLACE, indent, tell
+from alerts.promql import PLACE, bridged, indent, tell
 from alerts.rare import LAST, NOW, held, told
 from alerts.rule import Alert, Group, Record
 from exporter.catalogue import (
@@ -20,13 +20,14 @@ _BY: Final = "on (cluster, node, gpu_uuid)"
 _PLACE: Final = ", ".join(PLACE)
 _LABELS: Final = ("node", "gpu_uuid")
 _LOST_NOW: Final = Record(name=f"lanewatch:gpu_lost{NOW}", expr=told(GPU_UP), labels=_LABELS)
-_LOST: Final = Record(name=f"lanewatch:gpu_lost{LAST}", expr=held(_LOST_NOW.name, str(GPU_UP)), labels=_LABELS)
+_LOST: Final = Record(name=f"lanewatch:gpu_lost{LAST}", expr=held(_LOST_NOW.name), labels=_LABELS)
 WHY: Final = Record(
     name=f"lanewatch:gpu_unavailable{NOW}",
     expr=told(GPU_UNAVAILABLE),
     labels=(*_LABELS, "reason"),
 )
-_REASONS: Final = held(WHY.name, WHY.name)
+# One that is there no more stays for a moment, unless another one has come.
+_REASONS: Final = f"(\n  {WHY.name}\n  or\n  {bridged(WHY.name)}\n    unless {_BY} {WHY.name}\n)"
 
 # Failing memory stalls the driver under load, and leaves no other trace: a reporter lost 18 to 82 % of the readings of
 # an hour, and none while idle (NVIDIA/DCGM issue 313). Without load a driver that sleeps answers late, and is well.

@@ -4,7 +4,7 @@ from typing import Final
 
 from alerts.found import found_once
 from alerts.promql import PLACE, indent, recent_that, tell
-from alerts.rare import NOW, Rare, held, told
+from alerts.rare import NOW, Rare, again, held, told
 from alerts.rule import Alert, Group, Record
 from exporter.catalogue import (
     GPU_ECC_ERRORS,
@@ -16,7 +16,6 @@ from exporter.catalogue import (
     GPU_ROW_REMAPS,
 )
 from exporter.metric import Metric
-from exporter.notable import NOTABLE
 
 _PLACE: Final = ", ".join(PLACE)
 _CARD: Final = "Card {{ $labels.gpu_uuid }} on node {{ $labels.node }}"
@@ -40,7 +39,7 @@ _LOST_DATA: Final = f"last_over_time({_UNCORRECTED.now.name}[1h])\nand (\n{inden
 # No vendor states a number. Healthy memory corrects a few errors a week; the driver's own storm event speaks where the
 # card has it, and this where it does not.
 _STORM_AN_HOUR: Final = 100
-_CORRECTED: Final = GPU_ECC_ERRORS.where(kind="corrected")
+_CORRECTED: Final = again(GPU_ECC_ERRORS).where(kind="corrected")
 _OFTEN: Final = f"max without ({_PLACE}, kind) (increase({_CORRECTED}[1h]) > {_STORM_AN_HOUR})"
 _CALLED_SO: Final = _failures("gpu_ecc_storms", GPU_EVENTS, "event", "ecc_storm")
 _STORM: Final = f"{_OFTEN}\nor on (cluster, node, gpu_uuid)\nmax without (event) (\n{_CALLED_SO.rose()}\n)"
@@ -48,11 +47,12 @@ _STORM: Final = f"{_OFTEN}\nor on (cluster, node, gpu_uuid)\nmax without (event)
 # One is the repair at work; more within hours say that memory goes on dying.
 _GROWTH: Final = 2
 _GROWS_WITHIN: Final = "6h"
+_WHENEVER: Final = "10m"  # an agent may just have been replaced then
 
 
 def _grew(metric: Metric) -> str:
-    before = f"max without ({_PLACE}) (last_over_time({metric}[1h] offset {_GROWS_WITHIN}))"
-    return f"{recent_that(str(NOTABLE[metric].metric), f'>= {_GROWTH}')}\n  - {before}\n  >= {_GROWTH}"
+    before = f"max without ({_PLACE}) (last_over_time({metric}[{_WHENEVER}] offset {_GROWS_WITHIN}))"
+    return f"{recent_that(str(again(metric)), f'>= {_GROWTH}')}\n  - {before}\n  >= {_GROWTH}"
 
 
 def _flag(name: str, metric: Metric) -> Record:
@@ -99,7 +99,7 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchGpuRowRemapFailed",
-            expr=held(_FAILED.name, str(GPU_REMAP_FAILED)),
+            expr=held(_FAILED.name),
             for_="5m",
             of="card",
             severity="page",
@@ -110,7 +110,7 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchGpuRowRemapPending",
-            expr=held(_PENDING.name, str(GPU_REMAP_PENDING)),
+            expr=held(_PENDING.name),
             for_="5m",
             of="card",
             severity="ticket",

@@ -8,6 +8,7 @@ from typing import Final
 
 from alerts.card_words import read_out
 from alerts.promql import WATCHER_PLACE, bridged, indent, latest, recent
+from alerts.rare import again
 from alerts.rule import Alert, Group, Record
 from exporter.catalogue import (
     GPU_HOLDER_MEMORY,
@@ -48,17 +49,23 @@ _CARDS: Final = Record(
 )
 _OF_THESE: Final = f"and on ({_CARD}) {_CARDS.name}"
 # What is not lost to others: the pod's own share may be in sight (pods) or not (unresolved, unattributed).
-_PARTS: Final = f"{GPU_MEMORY_PART.where(part='~free|pods|unattributed|unresolved')} {_OF_THESE}"
+_PARTS: Final = Record(
+    name="lanewatch:gpu_memory_in_reach:bytes",
+    expr=(
+        f"max by ({_CARD}, part) (\n  {GPU_MEMORY_PART.where(part='~free|pods')} {_OF_THESE}\n  or\n"
+        f"  {again(GPU_MEMORY_PART)} {_OF_THESE}\n)"
+    ),
+    labels=("node", "gpu_uuid", "part"),
+)
 # A pod that is known by its name and was not given the card; what has a colon in it may be the owner, yet without one.
 _HELD: Final = (
     f"max by ({_CARD}, owner_namespace, owner_pod, process) (\n"
     f"  {GPU_HOLDER_MEMORY.where(owner_pod='~[^:]+')} {_OF_THESE}\n)"
 )
 _TAKEN: Final = f"sum by ({_CARD}) (\n{indent(_HELD)}\n  unless on ({_CARD}, owner_namespace, owner_pod) {_GIVEN}\n)"
-# Taken off as one part more: written as a difference, cards of which nothing is taken would be read again.
-_OF_KNOWN: Final = f"* -1 and on ({_CARD}) {GPU_MEMORY_PART.where(part='free')}"
-_LESS: Final = f'label_replace(\n{indent(_TAKEN)}\n  {_OF_KNOWN},\n  "part", "taken", "", ""\n)'
-_ROOM_OF_CARD: Final = f"sum by ({_CARD}) (\n  max by ({_CARD}, part) ({_PARTS})\n  or\n{indent(_LESS)}\n)"
+# Taken off as one part more: written as a difference, cards of which nothing is taken would be left out.
+_LESS: Final = f'label_replace(\n{indent(_TAKEN)}\n  * -1 and on ({_CARD}) {_PARTS.name},\n  "part", "taken", "", ""\n)'
+_ROOM_OF_CARD: Final = f"sum by ({_CARD}) (\n  {_PARTS.name}\n  or\n{indent(_LESS)}\n)"
 _ROOM_OF_POD: Final = (
     f"sum by ({_POD}) (\n  {_CARDS.name}\n  * on ({_CARD}) group_left () (\n{indent(_ROOM_OF_CARD, 4)}\n  )\n)"
 )
@@ -67,15 +74,13 @@ _ROOM: Final = Record(
     expr=f"{_STARTS.name}\n* on ({_POD}) group_left ()\n{_ROOM_OF_POD}",
     labels=_STARTS.labels,
 )
-# Cards that did not answer for a while are still there, and a model that is larger than the rest may be meant for them.
 _LARGEST: Final = Record(
     name="lanewatch:largest_node_memory:bytes",
-    expr=(
-        "max by (cluster) (\n  sum by (cluster, node) (\n"
-        f"    max by ({_CARD}) (last_over_time({GPU_MEMORY_TOTAL}[1h]))\n  )\n)"
-    ),
+    expr=f"max by (cluster) (\n  sum by (cluster, node) (\n    max by ({_CARD}) ({GPU_MEMORY_TOTAL})\n  )\n)",
     labels=(),
 )
+# Cards that did not answer for a while are still there, and a model that is larger than the rest may be meant for them.
+_LATELY_LARGEST: Final = f"max_over_time({_LARGEST.name}[1h])"
 _SIZE: Final = read_out(LANE_MODEL_BYTES.where(lane="%s"), "humanize1024", of="lane")
 _LANE_WORDS: Final = "lane {{ $labels.lane_namespace }}/{{ $labels.lane }}"
 
@@ -85,6 +90,7 @@ GROUP: Final = Group(
         _NEED,
         _STARTS,
         _CARDS,
+        _PARTS,
         _ROOM,
         _LARGEST,
         Alert(
@@ -106,7 +112,7 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchLaneFitsNoNode",
-            expr=f"{_NEED.name}\n  > on (cluster) group_left ()\n{_LARGEST.name}",
+            expr=f"{_NEED.name}\n  > on (cluster) group_left ()\n{_LATELY_LARGEST}",
             for_="1h",
             severity="info",
             layer="lane",

@@ -19,7 +19,7 @@ _DOWN: Final = Rare(
     known=_KNOWN,
     within="",  # it is asked for by the time at which it went down
     labels=("node", "gpu_uuid", "link"),
-    away_minutes=6 * 60,  # a node that is mended may come back without a link
+    away=(1, 6),  # a node that is mended may come back without a link
 )
 # A link that leads nowhere is down for ever: what counts is when one that was up went down.
 _WENT: Final = "lanewatch:gpu_nvlink_went_down:timestamp"
@@ -29,7 +29,7 @@ _WENT_DOWN: Final = Record(
     labels=_DOWN.labels,
 )
 _LATELY: Final = f"time() - {bridged(_WENT)} < {_REMEMBERED_DAYS * 86400}"
-_IS_DOWN: Final = f"{held(_DOWN.now.name, _KNOWN)}\nand\n{_LATELY}"
+_IS_DOWN: Final = f"{held(_DOWN.now.name)}\nand\n{_LATELY}"
 
 # Of kinds that a good link has now and then, what goes on for 15 minutes; of the others, any. `symbol` errors and
 # recoveries that succeeded are how such a link works.

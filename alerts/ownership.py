@@ -4,11 +4,14 @@ from typing import Final
 
 from alerts.card_words import CARD, OWNERS
 from alerts.found import found_once
-from alerts.promql import WATCHER_PLACE, indent, latest, recent
+from alerts.places import BY_CARD, BY_NODE
+from alerts.promql import WATCHER_PLACE, indent, latest, merged, recent
+from alerts.rare import ANSWERING, again, told_lately
 from alerts.rule import Alert, Group
 from alerts.vram import owned
 from exporter.catalogue import (
     GPU_SHARING,
+    GPU_UP,
     NODE_CARD_VIEW_INFO,
     POOL_VIOLATION,
     POOL_VIOLATOR_INFO,
@@ -23,15 +26,23 @@ _WHO: Final = (
     "{{ else }} unknown{{ end }}"
 )
 
+
+def _before(selector: str) -> str:
+    return f"last_over_time({selector}[10m] offset 1h)"
+
+
 # What it was an hour ago is all that there is to compare with, so that each of these lasts an hour.
 # The driver sees MPS only while somebody uses the card: `mps` and `none` come and go, and are no change.
-_LASTING_MODE: Final = GPU_SHARING.where(mode="~mig|vgpu")
-_MODE_BEFORE: Final = f"max without (instance, pod) (last_over_time({_LASTING_MODE}[10m] offset 1h))"
+_MODE: Final = told_lately(GPU_SHARING, mode="~mig|vgpu")
+_MODE_BEFORE: Final = merged(_before(again(GPU_SHARING).where(mode="~mig|vgpu")))
+_ON: Final = f"{_MODE}\nunless\n{_MODE_BEFORE}\nand on ({BY_CARD}) {_before(GPU_SHARING.where(mode='none'))}"
+_OFF: Final = (
+    f"{_MODE_BEFORE} * 0\nunless\n{_MODE}\nunless on ({BY_CARD}) {again(GPU_UP)}\nand on ({BY_NODE}) {ANSWERING}"
+)
 _UNUSED: Final = owned("allocated_no_process")
 _SHARING_FACTS: Final = NODE_CARD_VIEW_INFO.where(fact="~mig|replicas|sharing", view="~allocatable|labels")
 _NOW: Final = recent(_SHARING_FACTS)
-_BEFORE: Final = f"max without (instance, pod) (last_over_time({_SHARING_FACTS}[10m] offset 1h))"
-_TOLD_BEFORE: Final = f"last_over_time({_SHARING_FACTS}[10m] offset 1h)"
+_BEFORE: Final = merged(_before(_SHARING_FACTS))
 
 GROUP: Final = Group(
     name="lanewatch-ownership",
@@ -66,7 +77,7 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchGpuSharingChanged",
-            expr=f"{recent(_LASTING_MODE)}\n  !=\n{_MODE_BEFORE}",
+            expr=f"(\n{indent(_ON)}\n)\nor\n(\n{indent(_OFF)}\n)",
             for_="1m",
             of="card",
             severity="info",
@@ -81,7 +92,7 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchNodeSharingChanged",
-            expr=f"{_NOW}\nunless\n{_BEFORE}\nand on (cluster, node, fact, view)\n{_TOLD_BEFORE}",
+            expr=f"{_NOW}\nunless\n{_BEFORE}\nand on (cluster, node, fact, view)\n{_before(_SHARING_FACTS)}",
             for_="5m",
             severity="info",
             layer="allocation",

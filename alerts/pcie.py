@@ -4,8 +4,8 @@ from typing import Final
 
 from alerts.figures import figure
 from alerts.found import found_once
-from alerts.promql import PLACE, bridged, recent_that
-from alerts.rare import Rare, only, told
+from alerts.promql import PLACE
+from alerts.rare import Rare, again, only, told, told_lately
 from alerts.rule import Alert, Group
 from exporter.catalogue import (
     GPU_PCIE_ERRORS,
@@ -18,7 +18,7 @@ from exporter.metric import Metric
 _CARD: Final = "Card {{ $labels.gpu_uuid }} on node {{ $labels.node }}"
 _SAME: Final = ("node", "gpu_uuid")
 _REPLAYS_A_MINUTE: Final = 8  # what DCGM's own health check takes as the limit
-_RATE: Final = only(f"rate({GPU_PCIE_REPLAYS}[15m]) * 60", f"> {_REPLAYS_A_MINUTE}")
+_RATE: Final = only(f"rate({again(GPU_PCIE_REPLAYS)}[15m]) * 60", f"> {_REPLAYS_A_MINUTE}")
 _ERRORS: Final = Rare(
     name="gpu_pcie_errors",
     picked=told(GPU_PCIE_ERRORS, kind="~fatal|non_fatal"),
@@ -29,8 +29,7 @@ _ERRORS: Final = Rare(
 
 
 def _below_max(link: Metric) -> str:
-    test = f"< ignoring (view) {bridged(link.where(view='max'))}"
-    return recent_that(link.where(view="under_load"), test, (*PLACE, "view"), pick="min")
+    return told_lately(link, (*PLACE, "view"))
 
 
 GROUP: Final = Group(

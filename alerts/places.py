@@ -75,7 +75,7 @@ def _known(selector: str, by: str) -> str:
 
 
 def _kept(now: Record, name: str, by: str, while_: str) -> Record:
-    there = f"and on ({by}) last_over_time({while_}[{_AGO}])"
+    there = f"and on ({by}) {while_}"
     before = f"last_over_time({name}[{_KEPT}])\n  {there}\n  unless on ({by}) {now.name}"
     return Record(name=name, expr=f"{now.name}\nor\n(\n  {before}\n)", labels=now.labels)
 
@@ -97,7 +97,8 @@ _GPU_POOLS, _GPU_NOW = _one_pool(
     BY_CARD,
 )
 
-_WAS_NODE: Final = NODE_BASELINE.where(check="ready")  # a node has all checks: of an hour, one is read
+# A node has all checks: of an hour, one is read.
+_WAS_NODE: Final = f"last_over_time({NODE_BASELINE.where(check='ready')}[{_AGO}])"
 # A parked lane has its share of the only node that it could run on; a unit that is a node is named by it.
 _ON_NODES: Final = (
     f"(\n  {bridged(LANE_POD_INFO.where(node='~.+'))}\n  or\n  {bridged(LANE_REQUEST_RATIO.where())}\n  or\n"
@@ -119,8 +120,8 @@ GROUP: Final = Group(
         _ALIAS_NOW,
         _GPU_POOLS,
         _GPU_NOW,
-        _kept(_ALIAS_NOW, ALIAS_POOL, _ALIAS, str(ALIAS_INFO)),
-        _kept(_GPU_NOW, GPU_POOL, BY_CARD, str(GPU_UP)),
+        _kept(_ALIAS_NOW, ALIAS_POOL, _ALIAS, f"last_over_time({ALIAS_INFO}[{_AGO}])"),
+        _kept(_GPU_NOW, GPU_POOL, BY_CARD, f"({GPU_UP} or {GPU_UP} offset {_AGO})"),
         _NODE_POOLS,
         _NODE_NOW,
         _HOST_NOW,

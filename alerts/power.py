@@ -7,15 +7,13 @@ from typing import Final
 
 from alerts.card_words import CARD, OWNERS, read_out
 from alerts.found import found_once
-from alerts.promql import bridged, recent, tell
-from alerts.rare import only
+from alerts.promql import recent, tell
+from alerts.rare import told_lately
 from alerts.rule import Alert, Group, Record
-from exporter.catalogue import GPU_ENERGY, GPU_INFO, GPU_POWER, GPU_POWER_LIMIT, GPU_POWER_LIMITS, GPU_UTILIZATION
+from exporter.catalogue import GPU_ENERGY, GPU_INFO, GPU_POWER, GPU_POWER_LIMIT
+from exporter.notable import LEAST_WATTS
 
 _OVER: Final = 1.05  # a limit is kept on average, and sensors are good to a few percent
-_LEAST_WATTS: Final = 1  # the most frugal card draws more while it does nothing
-_FANTASTIC: Final = 2  # times the highest limit of the card: no average of minutes is there
-_WORKS: Final = 0.5
 
 # The counter misses no spike between two scrapes. Merged first, a replaced agent and a second scraper change nothing.
 ENERGY: Final = Record(
@@ -26,11 +24,7 @@ ENERGY: Final = Record(
 _MEAN: Final = (
     f"(\n  rate({ENERGY.name}[10m])\n  or\n  max without (instance, pod) (avg_over_time({GPU_POWER}[10m]))\n)"
 )
-_NOTHING: Final = only(f"max_over_time({GPU_POWER}[10m])", f"< {_LEAST_WATTS}")
 _LEAST: Final = f"min_over_time({GPU_POWER}[10m])"
-_BUSY: Final = f"avg_over_time({GPU_UTILIZATION}[10m]) > {_WORKS}"
-_HIGHEST: Final = bridged(GPU_POWER_LIMITS.where(bound="max"))
-_TOO_MUCH: Final = only(_LEAST, f"> ignoring (bound) {_FANTASTIC} * {_HIGHEST}", pick="min")
 _SOURCE: Final = f"Source:{tell(GPU_INFO, ['source'], same='gpu_uuid')}."
 
 GROUP: Final = Group(
@@ -55,7 +49,7 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchGpuPowerImplausible",
-            expr=f"(\n  {_NOTHING}\n  and on (cluster, node, gpu_uuid)\n  {_BUSY}\n)\nor\n{_TOO_MUCH}",
+            expr=told_lately(GPU_POWER),
             for_="10m",
             of="card",
             severity="ticket",
@@ -69,7 +63,7 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchGpuEnergyStuck",
-            expr=f"rate({ENERGY.name}[10m]) == 0\nand on (cluster, node, gpu_uuid)\n{_LEAST} > {_LEAST_WATTS}",
+            expr=f"rate({ENERGY.name}[10m]) == 0\nand on (cluster, node, gpu_uuid)\n{_LEAST} > {LEAST_WATTS}",
             for_="10m",
             of="card",
             severity="ticket",

@@ -5,13 +5,15 @@ evaluation; what is picked out is recorded, and whatever is asked for is asked o
 if the card was heard then: a series of the same reading that every such card has, `known`, tells that apart.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from alerts.counters import AWAY
-from alerts.places import BY_CARD
-from alerts.promql import bridged, merged
+from alerts.places import BY_CARD, BY_NODE
+from alerts.promql import PLACE, bridged, indent, merged
 from alerts.rule import Record
+from exporter.catalogue import GPUS
 from exporter.metric import Metric
 from exporter.notable import NOTABLE
 
@@ -20,10 +22,12 @@ NEW: Final = ":new"
 LAST: Final = ":last2m"
 LOOKED: Final = ":looked"
 _BEFORE: Final = "30s"  # the evaluation before this one, at the latest
-_SCRAPED_BEFORE: Final = "1m"  # and seen by it, however long the scrape took
 # A counter that was reset is 0 for a while. In the gap of an agent that is replaced the card is not heard.
 _MOMENT: Final = "2m"
 _HEARD_BEFORE: Final = "90s"
+# Each page that tells of cards says so of its node: one series to ask for, not one of each card.
+ANSWERING: Final = GPUS.where(view="telemetry")
+_IS_SCRAPED: Final = f"on ({BY_NODE}) {ANSWERING}"
 _EDGE_MINUTES: Final = 5  # what was counted when the card was heard last must be in sight
 
 
@@ -36,7 +40,7 @@ class Rare:
     known: str
     within: str
     labels: tuple[str, ...]
-    away_minutes: int = 60  # as in alerts/counters.py
+    away: tuple[int, ...] = (1,)  # hours ago, at which it is asked whether the card was heard; see alerts/counters.py
 
     @property
     def now(self) -> Record:
@@ -50,14 +54,14 @@ class Rare:
 
     @property
     def new(self) -> Record:
-        """What is so now and was not before, of a card that was heard a moment ago, or has been away since."""
-        known = f"last_over_time({self.known}[{self.away_minutes}m] offset {_SCRAPED_BEFORE})"
+        """What is so now and was not before, of a card that was heard a moment ago, or hours ago and has been away.
+
+        What came while a card was away that is heard for the first hour is old.
+        """
+        looks = [(_MOMENT, _HEARD_BEFORE), *((f"{60 * hours + _EDGE_MINUTES}m", f"{hours}h") for hours in self.away)]
         return Record(
             name=f"lanewatch:{self.name}{NEW}",
-            expr=(
-                f"{self._unlike(_MOMENT, f'{self.known} offset {_HEARD_BEFORE}')}\n"
-                f"or\n{self._unlike(f'{self.away_minutes + _EDGE_MINUTES}m', known)}"
-            ),
+            expr="\nor\n".join(self._unlike(back, f"{self.known} offset {ago}") for back, ago in looks),
             labels=self.labels,
         )
 
@@ -105,12 +109,26 @@ def only(values: str, test: str, *, pick: str = "max") -> str:
     return merged(f"{values} {test}", pick=pick)
 
 
-def told(metric: Metric, **where: str) -> str:
+def told(metric: Metric, drop: Sequence[str] = PLACE, **where: str) -> str:
     """Return what of `metric` is told again now, whoever is scraped."""
-    again = NOTABLE[metric]
-    return merged(again.metric.where(**where), pick="min" if again.usual else "max")
+    return merged(again(metric).where(**where), drop, pick=_worst(metric))
 
 
-def held(now: str, known: str) -> str:
-    """Return what is recorded as `now`, and what was a missed scrape ago of a card of which `known` is silent now."""
-    return f"(\n  {now}\n  or\n  {bridged(now)}\n    unless on ({BY_CARD}) {known}\n)"
+def told_lately(metric: Metric, drop: Sequence[str] = PLACE, **where: str) -> str:
+    """Return what of `metric` is told again, and what was a missed scrape ago on a node that is silent now."""
+    before = merged(bridged(again(metric).where(**where)), drop, pick=_worst(metric))
+    return f"(\n{indent(told(metric, drop, **where))}\n  or\n{indent(before)}\n    unless {_IS_SCRAPED}\n)"
+
+
+def held(now: str) -> str:
+    """Return what is recorded as `now`, and what was a missed scrape ago on a node that is silent now."""
+    return f"(\n  {now}\n  or\n  {bridged(now)}\n    unless {_IS_SCRAPED}\n)"
+
+
+def again(metric: Metric) -> Metric:
+    """Return the metric under which the exporter tells again what of `metric` is not as usual."""
+    return NOTABLE[metric].metric
+
+
+def _worst(metric: Metric) -> str:
+    return "min" if NOTABLE[metric].is_low else "max"

@@ -37,7 +37,7 @@ _EVENTS: Final = Rare(
 
 def _wants(actions: str) -> str:
     wish = f'{_WISH.name}{{action=~"{actions.removeprefix("~")}"}}'
-    return held(wish, GPU_RECOVERY_ACTION.where(action="none"))
+    return held(wish)
 
 
 GROUP: Final = Group(

@@ -11,11 +11,11 @@ from typing import Final
 from alerts.promql import WATCHER_PLACE, latest
 from alerts.rule import Record, Severity
 from exporter.catalogue import (
-    PROBE_ATTEMPTS,
     PROBE_INTERVAL,
     PROBE_SLO_BAD_EVENTS,
     PROBE_SLO_EVENTS,
     PROBE_SLO_OBJECTIVE,
+    PROBES,
 )
 from exporter.errors import ConfigError
 from exporter.metric import Metric
@@ -86,8 +86,8 @@ def attempt_increase(window: str) -> str:
     return f"lanewatch:probe_attempts:increase{window}"
 
 
-def _increase(metric: Metric, window: str, drop: str = _PLACE) -> str:
-    return f"sum without ({drop}) (increase({metric}[{window}]))"
+def _increase(metric: Metric, window: str) -> str:
+    return f"sum without ({_PLACE}) (increase({metric}[{window}]))"
 
 
 def _due(window: str) -> str:
@@ -102,7 +102,7 @@ def _records(window: str) -> tuple[Record, ...]:
         Record(name=event_increase(window), expr=_increase(PROBE_SLO_EVENTS, window)),
         Record(
             name=attempt_increase(window),
-            expr=_increase(PROBE_ATTEMPTS, window, f"{_PLACE}, kind, outcome"),
+            expr=_increase(PROBES, window),
             labels=("alias",),
         ),
         Record(name=due_increase(window), expr=_due(window)),

@@ -3,39 +3,47 @@
 from typing import Final
 
 from alerts.promql import PLACE, bridged, indent
+from alerts.rare import again
 from alerts.rule import Alert, Group, Record
 from exporter.catalogue import (
+    BUILD_INFO,
     CONFIG_RELOAD_OK,
     GPUS,
     READER_STUCK,
     SOURCE_ERRORS,
-    SOURCE_INTERVAL,
     SOURCE_LAST_SUCCESS,
     SOURCE_UP,
 )
 from exporter.errors import SOURCE_ERROR_KINDS
+from exporter.notable import MISSED_READINGS
 
 EXPORTER_NODE: Final = "lanewatch:exporter_node:info"
 
 _BY: Final = "cluster, instance"
 _REMEMBERED: Final = "15m"  # as long as what an exporter said before it was replaced is alerted
-_TELLS_OF: Final = f"max by ({_BY}, node) (last_over_time({GPUS}[{_REMEMBERED}]))"
+_TELLS_OF: Final = f"group by ({_BY}, node) (last_over_time({GPUS}[{_REMEMBERED}]))"
+
+
+def _lately(selector: str) -> str:
+    """Return what is told, and what was a missed scrape ago by an exporter that is silent now."""
+    return f"(\n  {selector}\n  or\n  {bridged(selector)}\n    unless on ({_BY}) {BUILD_INFO}\n)"
+
 
 # `instance` and `pod` stay: the source is one of this exporter, and its place is the name of the patient.
-_DOWN: Final = f"({SOURCE_UP} or {bridged(str(SOURCE_UP))}) == 0"
-# A machine without a card or a kubelet is no failure. It is one that it worked within a day, or that it is there and
-# refuses: `absent` is the only kind of error that says that there is nothing to read.
-_WORKED: Final = f"last_over_time({SOURCE_LAST_SUCCESS}[1d])"
-_THERE: Final = SOURCE_ERRORS.where(kind="~" + "|".join(kind for kind in SOURCE_ERROR_KINDS if kind != "absent"))
+_DOWN: Final = _lately(str(again(SOURCE_UP)))
+# A machine without a card or a kubelet is no failure. It is one that it worked before it failed, or that it is there
+# and refuses: `absent` is the only kind of error that says that there is nothing to read.
+_ONCE_WORKED: Final = "lanewatch:source_that_worked:down"
+_WORKED: Final = Record(
+    name=_ONCE_WORKED,
+    expr=(
+        f"{_DOWN}\nand (\n  last_over_time({SOURCE_LAST_SUCCESS}[{_REMEMBERED}])\n"
+        f"  or\n  last_over_time({_ONCE_WORKED}[{_REMEMBERED}])\n)"
+    ),
+    labels=("source",),
+)
+_THERE: Final = again(SOURCE_ERRORS).where(kind="~" + "|".join(kind for kind in SOURCE_ERROR_KINDS if kind != "absent"))
 _REFUSES: Final = f"sum without (kind) (increase({_THERE}[10m])) > 0"
-
-_MISSED_READINGS: Final = 3
-_GRACE_SECONDS: Final = 30  # the longest deadline of a reading, and the page that is made of it
-# Against the exporter's own newest reading: neither its clock nor the age of a scrape is taken for a source's age.
-_READ_AT: Final = bridged(str(SOURCE_LAST_SUCCESS))
-_AGE: Final = f"max without (source) ({_READ_AT}) - ignoring (source) group_right () {_READ_AT}"
-_ALLOWED: Final = f"{_MISSED_READINGS} * {bridged(str(SOURCE_INTERVAL))} + {_GRACE_SECONDS}"
-_SAYS_UP: Final = f"{bridged(str(SOURCE_UP))} == 1"  # one that says 0 has its own alert
 
 
 def named_by_node(expr: str) -> str:
@@ -64,9 +72,10 @@ GROUP: Final = Group(
             expr=f"{_TELLS_OF}\nunless on ({_BY}) (\n  count by ({_BY}) (\n    {_TELLS_OF}\n  ) > 1\n)",
             labels=("node",),
         ),
+        _WORKED,
         Alert(
             name="LanewatchSourceDown",
-            expr=f"{_DOWN}\nand (\n  {_WORKED}\n  or\n  {_REFUSES}\n)",
+            expr=f"{_ONCE_WORKED}\nor\n{_DOWN}\n  and {_REFUSES}",
             for_="5m",
             severity="ticket",
             layer="exporter",
@@ -79,16 +88,16 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchSourceStale",
-            expr=named_by_node(f"{_AGE}\n  > {_ALLOWED}\nand {_SAYS_UP}"),
+            expr=named_by_node(_lately(str(again(SOURCE_LAST_SUCCESS)))),
             for_="2m",
             severity="ticket",
             layer="exporter",
             action="restore_source",
             summary="A source of Lanewatch says nothing new",
             description=(
-                f"The exporter{OF_NODE} last read source {{{{ $labels.source }}}} "
-                "{{ $value | humanizeDuration }} before its newest reading of another, more than "
-                f"{_MISSED_READINGS} of its intervals, and says that it works. What it shows of it is old."
+                f"The exporter{OF_NODE} last read source {{{{ $labels.source }}}} at "
+                f"{{{{ $value | humanizeTimestamp }}}}, more than {MISSED_READINGS} of its intervals before its "
+                "newest reading of another, and says that it works. What it shows of it is old."
             ),
         ),
         Alert(

@@ -7,31 +7,15 @@ from typing import Final
 
 from alerts.card_words import CARD, OWNERS
 from alerts.found import found_once
-from alerts.promql import bridged, latest
-from alerts.rare import only
+from alerts.promql import PLACE
+from alerts.rare import told_lately
 from alerts.rule import Alert, Group, Record
-from exporter.catalogue import GPU_FAN, GPU_TEMPERATURE, GPU_TEMPERATURE_LIMIT, GPU_TEMPERATURE_MARGIN
+from exporter.catalogue import GPU_FAN, GPU_TEMPERATURE, GPU_TEMPERATURE_MARGIN
+from exporter.notable import NEAR_MEMORY_LIMIT_CELSIUS, NEAR_SLOWDOWN_CELSIUS
 
 _NEAR_CELSIUS: Final = 5  # a warm day, or one neighbour more in the rack
-# Cards that stop their fans on purpose do so when cool, 30 degrees and more below the point at which they slow down.
-_HOT_CELSIUS: Final = 20
-
-
-def _left(limit: str, sensor: str, less_than: int) -> str:
-    """Return the degrees between a sensor and a limit of the card, where they are fewer than so many."""
-    highest, now = bridged(GPU_TEMPERATURE_LIMIT.where(limit=limit)), bridged(GPU_TEMPERATURE.where(sensor=sensor))
-    return only(f"{highest} - ignoring (limit, sensor) {now}", f"< {less_than}", pick="min")
-
-
-# The card's own word first: some count from where they begin to slow down, which is below the limit that they tell.
 _MARGIN: Final = Record(
-    name="lanewatch:gpu_margin:celsius",
-    expr=(
-        f"{only(bridged(str(GPU_TEMPERATURE_MARGIN)), f'< {_HOT_CELSIUS}', pick='min')}\n"
-        f"or\n{_left('slowdown', 'gpu', _HOT_CELSIUS)}\n"
-        f"  unless on (cluster, node, gpu_uuid) {bridged(str(GPU_TEMPERATURE_MARGIN))}"
-    ),
-    labels=("node", "gpu_uuid"),
+    name="lanewatch:gpu_margin:celsius", expr=told_lately(GPU_TEMPERATURE_MARGIN), labels=("node", "gpu_uuid")
 )
 
 GROUP: Final = Group(
@@ -55,7 +39,7 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchGpuMemoryHot",
-            expr=_left("memory_max", "memory", _NEAR_CELSIUS),
+            expr=told_lately(GPU_TEMPERATURE, (*PLACE, "sensor"), sensor="memory"),
             for_="10m",
             of="card",
             severity="ticket",
@@ -63,14 +47,14 @@ GROUP: Final = Group(
             action="improve_cooling",
             summary="The memory of a card is near its highest temperature",
             description=(
-                f"The memory of card {{{{ $labels.gpu_uuid }}}} on node {{{{ $labels.node }}}} has "
-                f"{{{{ $value | humanize }}}} C left to its limit, and less than {_NEAR_CELSIUS} C for 10 minutes. The "
-                f"chip beside it may be cool. {OWNERS}"
+                f"The memory of card {{{{ $labels.gpu_uuid }}}} on node {{{{ $labels.node }}}} is at "
+                f"{{{{ $value | humanize }}}} C, and less than {NEAR_MEMORY_LIMIT_CELSIUS} C below its limit for 10 "
+                f"minutes. The chip beside it may be cool. {OWNERS}"
             ),
         ),
         Alert(
             name="LanewatchGpuFanStopped",
-            expr=f"{latest(GPU_FAN.where())} == 0\nand on (cluster, node, gpu_uuid) {_MARGIN.name}",
+            expr=f"{told_lately(GPU_FAN)}\nand on (cluster, node, gpu_uuid) {_MARGIN.name}",
             for_="5m",
             of="card",
             severity="ticket",
@@ -79,7 +63,8 @@ GROUP: Final = Group(
             summary="A fan of a hot card stands still",
             description=(
                 f"Fan {{{{ $labels.fan }}}} of card {{{{ $labels.gpu_uuid }}}} on node {{{{ $labels.node }}}} stands "
-                f"still for 5 minutes, and the card has less than {_HOT_CELSIUS} C left to its slowdown point. {OWNERS}"
+                f"still for 5 minutes, and the card has less than {NEAR_SLOWDOWN_CELSIUS} C left to its slowdown "
+                f"point. {OWNERS}"
             ),
         ),
     ),

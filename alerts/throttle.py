@@ -7,8 +7,8 @@ from typing import Final
 
 from alerts.card_words import CARD, OWNERS, read_out
 from alerts.found import found_once
-from alerts.promql import PLACE, indent, recent
-from alerts.rare import NOW, looked, told
+from alerts.promql import indent
+from alerts.rare import NOW, looked, told, told_lately
 from alerts.rule import Alert, Group, Record
 from exporter.catalogue import (
     GPU_CLOCK_EVENT,
@@ -28,7 +28,6 @@ _WARM_ROOM: Final = 0.2
 _CAPPED: Final = 0.5
 # Of an idle card the driver may say for hours that its clock is held down; it harms nobody.
 _IDLE_RATIO: Final = 0.1
-_ROUNDING: Final = 0.99  # of the default: limits are set in whole watts
 
 # Whoever tells them, the driver's counters are one: merged first, a replaced agent and a second scraper change nothing.
 _SECONDS: Final = Record(
@@ -64,9 +63,10 @@ def _share(reasons: str) -> str:
     return f'{SHARE.name}{{reason=~"{reasons}"}}'
 
 
-def _told(reason: str) -> str:
-    """Return the cards that tell of this reason, in whatever way."""
-    return "\nor\n".join(metric.where(reason=reason) for metric in (GPU_THROTTLE, GPU_CLOCK_EVENT))
+def _not_told(reason: str) -> str:
+    """Return what leaves cards out that tell of this reason, in whatever way."""
+    told_by = (metric.where(reason=reason) for metric in (GPU_THROTTLE, GPU_CLOCK_EVENT))
+    return "".join(f"\n  unless {_JOIN} {selector}" for selector in told_by)
 
 
 def _under_load(reason: str) -> str:
@@ -79,7 +79,7 @@ _BY_HARDWARE: Final = Record(
     name="lanewatch:gpu_hardware_throttle:share10m",
     expr=(
         f"{_share('hw_thermal|power_brake')}\n"
-        f"or\n(\n  {_share('thermal')}\n  unless {_JOIN} (\n{indent(_told('hw_thermal'), 4)}\n  )\n)\n"
+        f"or\n(\n  {_share('thermal')}{_not_told('hw_thermal')}\n)\n"
         f"or\n(\n{indent(_under_load('hw_slowdown'))}\n"
         f"  unless {_JOIN}\n  {_share('hw_thermal|power_brake|thermal')}\n)"
     ),
@@ -95,7 +95,6 @@ def _with_action(expr: str) -> str:
     return f'label_replace(\n{indent(cooled)},\n  "action", "check_power", "reason", "power_brake|hw_slowdown"\n)'
 
 
-_DEFAULT: Final = GPU_POWER_LIMITS.where(bound="default")
 _SHARE_OF_TIME: Final = "{{ $value | humanizePercentage }} of the last 10 minutes"
 
 GROUP: Final = Group(
@@ -167,10 +166,7 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchGpuPowerLimitLowered",
-            expr=(
-                f"{recent(GPU_POWER_LIMIT.where(), pick='min')}\n"
-                f"  < {_ROUNDING} *\n{recent(_DEFAULT, (*PLACE, 'bound'), pick='min')}"
-            ),
+            expr=told_lately(GPU_POWER_LIMIT),
             for_="15m",
             of="card",
             severity="ticket",

@@ -4,17 +4,17 @@ from typing import Final
 
 from alerts.card_words import CARD, OWNERS, read_out
 from alerts.found import found_once
-from alerts.promql import PLACE, merged, tell
-from alerts.rare import LAST, NOW, Rare, held, only, told
+from alerts.promql import PLACE, tell
+from alerts.rare import LAST, NOW, Rare, held, told
 from alerts.rule import Alert, Group, Record
 from exporter.catalogue import (
-    GPU_BAR1_TOTAL,
     GPU_BAR1_USED,
     GPU_MEMORY_PART,
     GPU_OWNER_INFO,
     GPU_OWNERSHIP,
     GPU_PART_PROCESSES,
 )
+from exporter.notable import FULL
 
 _JOIN: Final = "on (cluster, node, gpu_uuid)"
 _LABELS: Final = ("node", "gpu_uuid")
@@ -24,8 +24,7 @@ OWNERSHIP: Final = Record(name=f"lanewatch:gpu_ownership{NOW}", expr=told(GPU_OW
 
 def owned(states: str) -> str:
     """Return the cards that are in one of these states; of one that is not heard, what it was a missed scrape ago."""
-    first = states.partition("|")[0]
-    return held(f'{OWNERSHIP.name}{{state=~"{states}"}}', GPU_OWNERSHIP.where(state=first))
+    return held(f'{OWNERSHIP.name}{{state=~"{states}"}}')
 
 
 # Not an unreadable kubelet: then the state is `unknown`, so that blindness fires nothing.
@@ -37,12 +36,12 @@ _UNOWNED: Final = Record(
 )
 _DEAD_NOW: Final = Record(
     name=f"lanewatch:gpu_dead_processes{NOW}",
-    expr=merged(f"{GPU_PART_PROCESSES.where(part='dead')} > 0", (*PLACE, "part")),
+    expr=told(GPU_PART_PROCESSES, (*PLACE, "part")),
     labels=_LABELS,
 )
 _DEAD: Final = Record(
     name=f"lanewatch:gpu_dead_processes{LAST}",
-    expr=held(_DEAD_NOW.name, GPU_PART_PROCESSES.where(part="dead")),
+    expr=held(_DEAD_NOW.name),
     labels=_LABELS,
 )
 # What the dead left has an alert of its own, which says what to do; one cause must not be told twice.
@@ -50,12 +49,10 @@ _LEFT_BY_THE_DEAD: Final = f'(\n  {_UNOWNED.name}{{state="orphan"}}\n  and {_JOI
 _STATE: Final = f"State:{tell(GPU_OWNERSHIP, ['state'], same='gpu_uuid')}."
 _HOLDERS: Final = f"Who has it:{tell(GPU_OWNER_INFO, ['source', 'owner_namespace', 'owner_pod'], same='gpu_uuid')}."
 
-_FULL: Final = 0.95
 # Some drivers map all of the memory through the window when they start: one that is always full is full by design.
-_WAS_NOT_FULL: Final = 0.9
 _BAR1: Final = Rare(
-    name="gpu_bar_high",
-    picked=only(f"{GPU_BAR1_USED} / {GPU_BAR1_TOTAL}", f">= {_WAS_NOT_FULL}"),
+    name="gpu_bar_full",
+    picked=told(GPU_BAR1_USED),
     known=str(GPU_BAR1_USED),
     within="1d",
     labels=_LABELS,
@@ -103,7 +100,7 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchGpuBarFull",
-            expr=f"{held(_BAR1.now.name, _BAR1.known)}\n  > {_FULL}\nand {_BAR1_FILLED}",
+            expr=f"{held(_BAR1.now.name)}\nand {_BAR1_FILLED}",
             for_="15m",
             of="card",
             severity="ticket",
@@ -111,8 +108,8 @@ GROUP: Final = Group(
             action="restart_lane",
             summary="The window through which others reach a card is full",
             description=(
-                f"{CARD} has {{{{ $value | humanizePercentage }}}} of its BAR1 in use for 15 minutes, and had not "
-                f"within the last day. Mapping more memory fails, as does peer to peer. {OWNERS}"
+                f"{CARD} has {{{{ $value | humanize1024 }}}}B of its BAR1 in use, all but {1 - FULL:.0%} of it, for 15 "
+                f"minutes, and had not within the last day. Mapping more memory fails, as does peer to peer. {OWNERS}"
             ),
         ),
     ),

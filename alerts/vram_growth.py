@@ -9,6 +9,7 @@ from typing import Final
 from alerts.card_words import CARD, OWNERS, read_out
 from alerts.found import found_once
 from alerts.promql import indent, recent
+from alerts.rare import told_lately
 from alerts.rule import Alert, Group, Record
 from exporter.catalogue import GPU_MEMORY_FREE, GPU_MEMORY_TOTAL, GPU_MEMORY_USED, GPU_OWNER_INFO
 
@@ -19,7 +20,6 @@ _OF_OWNER: Final = (*_LABELS, "owner_namespace", "owner_pod")
 # Of its time: high enough that the working hours of each day are part of the level, and a growth is seen for hours.
 _USUAL: Final = 0.75
 _GROWN: Final = 0.02  # of the card: libraries and graphs take some hundred MiB after a server has become ready
-_LITTLE_LEFT: Final = 0.05
 _SOON_SECONDS: Final = 4 * 3600
 _SLOPE_SECONDS: Final = 2 * 3600
 
@@ -61,7 +61,9 @@ _SLOPE: Final = Record(
 )
 _FREE: Final = recent(GPU_MEMORY_FREE.where(), pick="min")
 _TOTAL: Final = recent(GPU_MEMORY_TOTAL.where())
-_ABOVE: Final = f"(\n{indent(recent(GPU_MEMORY_USED.where()))}\n  - on ({_KEY}) group_left ()\n  {_STEADY.name}\n)"
+_USED: Final = recent(GPU_MEMORY_USED.where())
+# Of a card with little left, what is in use is nearly all of it.
+_ABOVE: Final = f"(\n{indent(_USED)}\n  - on ({_KEY}) group_left ()\n  {_STEADY.name}\n)"
 
 GROUP: Final = Group(
     name="lanewatch-vram-growth",
@@ -73,7 +75,7 @@ GROUP: Final = Group(
         _SLOPE,
         Alert(
             name="LanewatchVramNearlyFull",
-            expr=f"{_ABOVE}\n  > {_GROWN} *\n{_TOTAL}\nand on ({_KEY})\n{_FREE}\n  < {_LITTLE_LEFT} *\n{_TOTAL}",
+            expr=f"{_ABOVE}\n  > {_GROWN} *\n{_USED}\nand on ({_KEY})\n{told_lately(GPU_MEMORY_FREE)}",
             for_="10m",
             of="card",
             severity="ticket",

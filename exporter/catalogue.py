@@ -230,7 +230,8 @@ GPU_TEMPERATURE_LIMIT = _card_gauge(
 )
 GPU_TEMPERATURE_MARGIN = _card_gauge(
     "temperature_margin_celsius",
-    "Degrees Celsius that are left to the card's own slowdown point. Near 0: it slows down or soon will.",
+    "Degrees Celsius that are left to the card's slowdown point, by its own word, else by its limit. Near 0: it slows "
+    "down or soon will.",
 )
 GPU_FAN = _card_gauge(
     "fan_ratio", "Speed of a fan, 1 is what it was made for. Absent: others cool the card.", "fan", sources=_NVML_DCGM
@@ -754,6 +755,7 @@ PROBE_ATTEMPTS = _counter(
     "kind",
     "outcome",
 )
+PROBES = _counter("probes", "Probes of an alias through the gateway that were made, whatever came of them.", "alias")
 PROBE_SLO_EVENTS = _counter(
     "probe_slo_events", "Probes that count for this objective. Skipped ones do not.", "alias", "slo"
 )
@@ -956,12 +958,29 @@ ENGINE_REQUESTS = _counter(
 def _notable(metric: Metric, which: str) -> Metric:
     """Return the metric of those series of `metric` that say more than that all is well; `exporter.notable` picks."""
     _, _, name = metric.name.partition("_")
-    text = f"{name} again, only of {which}: what is asked of thousands of cards does not have to look at all."
+    text = f"{name} again, only of {which}: who asks a whole fleet does not have to look at all."
     return Metric(f"lanewatch_notable_{name}", metric.kind, text, metric.labels)
 
 
+NOTABLE_SOURCE_UP = _notable(SOURCE_UP, "sources whose last reading failed")
+NOTABLE_SOURCE_ERRORS = _notable(SOURCE_ERRORS, "kinds that were counted, but for what is not there at all")
+NOTABLE_SOURCE_LAST_SUCCESS = _notable(
+    SOURCE_LAST_SUCCESS, "sources that say that they work, and were read long before another"
+)
 NOTABLE_UP = _notable(GPU_UP, "cards that do not answer")
 NOTABLE_UNAVAILABLE = _notable(GPU_UNAVAILABLE, "reasons that hold now")
+NOTABLE_SHARING = _notable(GPU_SHARING, "the mode in which a card is shared")
+NOTABLE_MEMORY_FREE = _notable(GPU_MEMORY_FREE, "cards with less than 5 % of their memory left")
+NOTABLE_MEMORY_PART = _notable(GPU_MEMORY_PART, "what nobody knows whose it is: unattributed, unresolved")
+NOTABLE_BAR1_USED = _notable(GPU_BAR1_USED, "cards with more than 95 % of the window in use")
+NOTABLE_POWER = _notable(GPU_POWER, "cards of which it cannot be true")
+NOTABLE_POWER_LIMIT = _notable(GPU_POWER_LIMIT, "cards whose limit is below its default")
+NOTABLE_TEMPERATURE = _notable(GPU_TEMPERATURE, "memories with less than 5 degrees left to their limit")
+NOTABLE_TEMPERATURE_MARGIN = _notable(GPU_TEMPERATURE_MARGIN, "cards with less than 20 degrees left")
+NOTABLE_FAN = _notable(GPU_FAN, "fans that stand still")
+NOTABLE_PCIE_GENERATION = _notable(GPU_PCIE_GENERATION, "links that stayed below their max under load")
+NOTABLE_PCIE_WIDTH = _notable(GPU_PCIE_WIDTH, "links that stayed below their max under load")
+NOTABLE_PCIE_REPLAYS = _notable(GPU_PCIE_REPLAYS, "cards that had any")
 NOTABLE_PCIE_ERRORS = _notable(GPU_PCIE_ERRORS, "kinds that were counted")
 NOTABLE_ECC_ERRORS = _notable(GPU_ECC_ERRORS, "kinds that were counted")
 NOTABLE_RETIRED_PAGES = _notable(GPU_RETIRED_PAGES, "causes for which there are any")
@@ -974,6 +993,7 @@ NOTABLE_NVLINK_ERRORS = _notable(GPU_NVLINK_ERRORS, "links and kinds that had an
 NOTABLE_XID_ERRORS = _notable(GPU_XID_ERRORS, "codes that the card had")
 NOTABLE_EVENTS = _notable(GPU_EVENTS, "events that there were")
 NOTABLE_OWNERSHIP = _notable(GPU_OWNERSHIP, "the state that a card is in")
+NOTABLE_PART_PROCESSES = _notable(GPU_PART_PROCESSES, "the dead")
 NOTABLE_CLOCK_EVENT = _notable(GPU_CLOCK_EVENT, "reasons that hold the clock down now")
 NOTABLE_THROTTLE = _notable(GPU_THROTTLE, "reasons for which there were any")
 

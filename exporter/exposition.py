@@ -5,7 +5,7 @@ A family that cannot be made or rendered is left out and counted; it never costs
 
 import gzip
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Final
@@ -139,7 +139,7 @@ class Exposition:
         # what has no sample is not known here: a bare name on the page would say that it is
         return [self._within_budget(metric, samples) for metric, samples in told_again(merged) if samples]
 
-    def _within_budget(self, metric: Metric, samples: list[Sample]) -> Family:
+    def _within_budget(self, metric: Metric, samples: Sequence[Sample]) -> Family:
         family = metric.of(sample for sample in samples if math.isfinite(sample.value))
         excess = len(family.samples) - SERIES_BUDGET
         if excess <= 0:

@@ -163,6 +163,7 @@ def _lane_first_token(metric: Metric, account: LaneAccount, labels: Mapping[str,
 
 _OF_ALIASES: Final[Mapping[Metric, _SamplesOf]] = {
     catalogue.PROBE_ATTEMPTS: _attempts,
+    catalogue.PROBES: _number(lambda _, account: sum(account.outcomes.values())),
     catalogue.PROBE_SLO_EVENTS: _counts("slo", lambda account: account.events.items()),
     catalogue.PROBE_SLO_BAD_EVENTS: _counts("slo", lambda account: account.bad_events.items()),
     catalogue.PROBE_SLO_OBJECTIVE: _objectives,

@@ -20,6 +20,16 @@ RECOVERY_ACTIONS: Final = (
     "reboot_system",
     "unknown",
 )
+
+
+def _margin(device: Device) -> float | None:
+    """Return the card's own word first: some count from where they begin to slow down, which is below that limit."""
+    if device.temperature_margin_celsius is not None:
+        return device.temperature_margin_celsius
+    limit, now = device.temperature_limits_celsius.get("slowdown"), device.temperatures_celsius.get("gpu")
+    return None if limit is None or now is None else limit - now
+
+
 _SCALARS: Final[tuple[tuple[Metric, Callable[[Device], float | None]], ...]] = (
     (c.GPU_MEMORY_TOTAL, attrgetter("memory_total_bytes")),
     (c.GPU_MEMORY_USED, attrgetter("memory_used_bytes")),
@@ -37,7 +47,7 @@ _SCALARS: Final[tuple[tuple[Metric, Callable[[Device], float | None]], ...]] = (
     (c.GPU_BAR1_USED, attrgetter("bar1_used_bytes")),
     (c.GPU_BUSY, attrgetter("busy_seconds")),
     (c.GPU_POWER_AVERAGE, attrgetter("power_average_watts")),
-    (c.GPU_TEMPERATURE_MARGIN, attrgetter("temperature_margin_celsius")),
+    (c.GPU_TEMPERATURE_MARGIN, _margin),
     (c.GPU_MEMORY_USED_PEAK, lambda device: device.peaks.get("memory_used_bytes")),
     (c.GPU_POWER_PEAK, lambda device: device.peaks.get("power_watts")),
     (c.GPU_TEMPERATURE_PEAK, lambda device: device.peaks.get("temperature_celsius")),

@@ -148,8 +148,9 @@ def test_a_server_with_all_but_one_metric_names_the_rules_that_miss_it() -> None
     missed = {one["name"] for one in told["rules"] if any(m["why"] == "metric_absent" for m in one["missing"])}
     expected = {r.name for group in GROUPS for r in group.rules if Selector(_UP) in selectors(r.expr)}
     # what asks for what was found misses what it is found in, and what asks for what is told again the whole of it
-    found = {"LanewatchGpuUnavailable", "lanewatch:gpu_unavailable:found", "lanewatch:card_found:pool"}
-    asking = {*found, "lanewatch:gpu_lost:now"}
+    lost = {"LanewatchGpuUnavailable", "lanewatch:gpu_unavailable:found", "lanewatch:card_found:pool"}
+    shared = {"LanewatchGpuSharingChanged", "lanewatch:gpu_sharing_changed:found", "lanewatch:ownership_found:pool"}
+    asking = {*lost, *shared, "lanewatch:gpu_lost:now", "lanewatch:gpu_lost:last2m"}
     assert (missed, told["verdict"], result.exit_code) == (expected | asking, "warn", 10)
 
 

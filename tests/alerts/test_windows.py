@@ -14,7 +14,6 @@ _RARE: Final = (NEW, NOW, LOOKED)
 # Each is paid for by every card of a fleet, but for links that are down and the Xids of cards that no driver lists.
 _LONG: Final = {
     ("lanewatch-nvlink", "lanewatch:gpu_nvlink_went_down:timestamp", "7d"),
-    ("lanewatch-nvlink", "lanewatch_gpu_nvlink_up", "360m"),
     ("lanewatch-idle", "lanewatch:gpu_owned_idle_seconds:max", "1d"),
     ("lanewatch-presence", "lanewatch_gpu_unlisted_xid_errors_total", "1d"),
     ("lanewatch-vram-growth", "lanewatch:gpu_memory_owned:bytes", "1d"),

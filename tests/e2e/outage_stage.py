@@ -61,6 +61,7 @@ class Played:
         state.set(c.PROBE_CONSECUTIVE_FAILURES, self.row.get(alias, 0), alias=alias)
         state.choose(c.PROBE_LAST_OUTCOME, outcome, OUTCOMES, alias=alias)
         state.choose(c.ALIAS_ROOT_CAUSE, self.outage.cause if is_ill else "none", CAUSES, alias=alias)
+        state.set(c.PROBES, self.probes, alias=alias)
         for one in OUTCOMES:
             count = {"ok": self.probes - bad, self.outage.outcome: bad}.get(one, 0)
             state.set(c.PROBE_ATTEMPTS, count, alias=alias, kind="chat", outcome=one)

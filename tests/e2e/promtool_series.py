@@ -1,16 +1,20 @@
-"""The series of a promtool test: read, spelt out, and completed by what a page tells again of them."""
+"""The series of a promtool test: read, spelt out, and completed by what their pages tell besides."""
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
 
 from e2e.tools import ROOT
-from exporter.notable import NOTABLE
+from exporter.catalogue import BUILD_INFO, GPUS, METRICS, PROBE_ATTEMPTS, PROBES, SOURCE_UP
+from exporter.metric import Metric, Sample
+from exporter.notable import NOTABLE, told_again
 
 Values = tuple[str, ...]  # one a scrape: a number, `_` (nothing was scraped) or `stale` (the target was lost)
 GONE: Final = ("_", "stale")
@@ -18,11 +22,10 @@ GONE: Final = ("_", "stale")
 _REPEATED: Final = re.compile(r"(?P<first>[^x+]+?|_)(?P<step>[+-][\d.eE]+)?x(?P<times>\d+)")
 _LABEL: Final = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 _COUNTERS: Final = ("_total", "_bucket", "_sum", "_count")
-_LINE: Final = re.compile(r"^(?P<indent> *)- (?:&\w+ )?(?P<series>\{series: .*\})(?: *#.*)?$", re.MULTILINE)
-_AGAIN: Final = {str(metric): notable for metric, notable in NOTABLE.items()}
+_METRICS: Final = {str(metric): metric for metric in METRICS}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Series:
     """One series and what each scrape gave."""
 
@@ -39,6 +42,14 @@ class Series:
     def is_scraped(self) -> bool:
         """Whether it comes from an exporter; what Prometheus writes of alerts does not."""
         return self.name != "ALERTS"
+
+    def at(self, scrape: int) -> str:
+        """Return what that scrape gave."""
+        return self.values[scrape] if scrape < len(self.values) else "_"
+
+    def only(self, labels: Iterable[str]) -> dict[str, str]:
+        """Return those of its labels."""
+        return {label: self.labels[label] for label in labels if label in self.labels}
 
     def moved(self, instance: str) -> "Series":
         """Return it as another process gives it."""
@@ -74,14 +85,41 @@ def _expand_one(token: str) -> Iterator[str]:
 
 
 def as_scraped(series: Iterable[Series]) -> Iterator[Series]:
-    """Yield each, followed by what a page tells again of it: none has one alone, and nobody writes both by hand."""
-    for one in series:
-        yield one
-        if (again := _AGAIN.get(one.name)) is None:
-            continue
-        told = tuple(value in GONE or again.is_in(one.labels.values(), float(value)) for value in one.values)
-        if any(is_told and value not in GONE for is_told, value in zip(told, one.values, strict=True)):
-            yield replace(one, name=str(again.metric), values=tuple(_told(one.values, told)))
+    """Yield all, then what their pages tell besides, which nobody writes by hand: what is told again, and of how many.
+
+    What a page tells is asked of the exporter itself, scrape by scrape.
+    """
+    given = tuple(series)
+    yield from given
+    pages: dict[frozenset[tuple[str, str]], dict[Series, Metric]] = defaultdict(dict)
+    for one in given:
+        if (metric := _METRICS.get(one.name)) is not None:
+            pages[frozenset(one.labels.items() - one.only(metric.labels).items())][one] = metric
+    for page in pages.values():
+        yield from _told_again(page)
+    for place, page in pages.items():
+        yield from _counted(dict(place), page)
+        yield from _introduced(dict(place), page)
+        yield from _added_up(dict(place), page)
+
+
+def _told_again(page: Mapping[Series, Metric]) -> Iterator[Series]:
+    again = {one: notable for one, metric in page.items() if (notable := NOTABLE.get(metric)) is not None}
+    told: dict[Series, list[bool]] = {one: [] for one in again}
+    for scrape in range(max((len(one.values) for one in again), default=0)):
+        there = {one: metric for one, metric in page.items() if one.at(scrape) not in GONE}
+        samples: dict[Metric, list[Sample]] = defaultdict(list)
+        for one, metric in there.items():
+            labels = tuple(one.labels.get(label, "") for label in metric.labels)
+            samples[metric].append(Sample(labels, float(one.at(scrape))))
+        found = {(metric, sample.labels) for metric, more in told_again(samples) for sample in more}
+        for one, notable in again.items():
+            labels = tuple(one.labels.get(label, "") for label in notable.metric.labels)
+            told[one].append(one not in there or (notable.metric, labels) in found)
+    for one, notable in again.items():
+        values = tuple(one.at(scrape) for scrape in range(len(told[one])))
+        if any(is_told and value not in GONE for is_told, value in zip(told[one], values, strict=True)):
+            yield replace(one, name=str(notable.metric), values=tuple(_told(values, told[one])))
 
 
 def _told(values: Values, told: Iterable[bool]) -> Iterator[str]:
@@ -96,24 +134,66 @@ def _told(values: Values, told: Iterable[bool]) -> Iterator[str]:
             yield value
 
 
-def completed(path: Path, directory: Path) -> Path:
-    """Write a promtool file into a directory, with what a page tells again beside each series; return where it lies.
+def _counted(place: Mapping[str, str], page: Mapping[Series, Metric]) -> Iterator[Series]:
+    """Yield of each node how many cards answer, which is on each page that tells of cards, unless that is given."""
+    nodes: dict[str, list[Series]] = defaultdict(list)
+    for one, metric in page.items():
+        if metric.labels[:2] == ("node", "gpu_uuid"):
+            nodes[one.labels.get("node", "")].append(one)
+    for node in sorted(nodes.keys() - {one.labels.get("node", "") for one, metric in page.items() if metric == GPUS}):
+        named = {"node": node} if node else {}
+        yield Series(str(GPUS), {**place, **named, "view": "telemetry"}, _scraped(nodes[node]))
 
-    Raises `AssertionError` for a series that is told again and is not written on a line of its own.
-    """
+
+def _introduced(place: Mapping[str, str], page: Mapping[Series, Metric]) -> Iterator[Series]:
+    """Yield what each page says of its exporter, for one that tells of its sources, unless it is given."""
+    if SOURCE_UP in page.values() and BUILD_INFO not in page.values():
+        yield Series(str(BUILD_INFO), {**place, "version": "1", "simulated": "false"}, _scraped(page))
+
+
+def _added_up(place: Mapping[str, str], page: Mapping[Series, Metric]) -> Iterator[Series]:
+    """Yield the probes of each alias, which is the sum of their outcomes, unless it is given."""
+    by_alias: dict[str, list[Values]] = defaultdict(list)
+    for one, metric in page.items():
+        if metric == PROBE_ATTEMPTS and PROBES not in page.values():
+            by_alias[one.labels.get("alias", "")].append(one.values)
+    for alias, attempts in by_alias.items():
+        yield Series(str(PROBES), {**place, "alias": alias}, tuple(_sum(column) for column in _columns(attempts)))
+
+
+def _sum(column: Sequence[str]) -> str:
+    numbers = [float(value) for value in column if value not in GONE]
+    return f"{sum(numbers):.10g}" if numbers else "stale" if "stale" in column else "_"
+
+
+def _columns(rows: Iterable[Values]) -> Iterator[tuple[str, ...]]:
+    return zip_longest(*rows, fillvalue="_")
+
+
+def _scraped(some: Iterable[Series]) -> Values:
+    """Return 1 for each page that tells any of these."""
+    columns = map(set, _columns(one.values for one in some))
+    return tuple("1" if column - set(GONE) else "stale" if "stale" in column else "_" for column in columns)
+
+
+def completed(path: Path, directory: Path) -> Path:
+    """Write a promtool file into a directory, with what the pages of its series tell besides; return where it lies."""
     text = path.read_text(encoding="utf-8")
-    given = {one["series"] for test in loaded(text)["tests"] for one in test["input_series"]}
-    lost = given - {loaded(line["series"])["series"] for line in _LINE.finditer(text)}
-    told_again = [series for series in lost if series.partition("{")[0] in _AGAIN]
-    assert not told_again, f"expected each on a line of its own, found not one for {told_again}"
+    root = yaml.compose(text)
+    done: set[int] = set()
+    for test, node in zip(loaded(text)["tests"], _part(root, "tests").value, strict=True):
+        series = _part(node, "input_series")
+        if id(series) not in done:  # several tests may share one list
+            done.add(id(series))
+            given = [read(one) for one in test["input_series"]]
+            series.value += [yaml.compose(json.dumps(one.written())) for one in [*as_scraped(given)][len(given) :]]
     written = directory / path.name
-    written.write_text(_LINE.sub(_completed, text).replace("../../..", str(ROOT)), encoding="utf-8")
+    written.write_text(yaml.serialize(root).replace("../../..", str(ROOT)), encoding="utf-8")
     return written
 
 
-def _completed(line: re.Match[str]) -> str:
-    _, *again = as_scraped([read(loaded(line["series"]))])
-    return "\n".join([line[0], *(f"{line['indent']}- {json.dumps(one.written())}" for one in again)])
+def _part(node: Any, key: str) -> Any:  # noqa: ANN401  # YAML
+    return next(value for name, value in node.value if name.value == key)
 
 
 def loaded(text: str) -> Any:  # noqa: ANN401  # YAML

@@ -1,7 +1,7 @@
 """What is told again is a part of what is told: the part that is not as on a well card."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -9,10 +9,11 @@ import pytest
 from exporter import catalogue as c
 from exporter.exposition import Exposition
 from exporter.metric import Family, Metric
-from exporter.notable import NOTABLE
+from exporter.notable import NOTABLE, told_again
 from exporter.snapshot import Snapshot
 from fakes.expositions import GOLDEN, valued
 
+_CARD = {"node": "n", "gpu_uuid": "GPU-1"}
 _Rows = set[tuple[frozenset[tuple[str, str]], float]]
 
 
@@ -34,17 +35,102 @@ def _page(*families: Family) -> list[str]:
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
 @pytest.mark.parametrize("metric", NOTABLE, ids=str)
 def test_a_page_tells_again_what_it_tells_and_no_more(path: Path, metric: Metric) -> None:
-    """Same labels, same values; whatever is left out is as on a well card."""
-    told, again = _rows(path, metric), _rows(path, NOTABLE[metric].metric)
-    assert again <= told
-    left_out = {value for labels, value in told - again if NOTABLE[metric].state not in dict(labels).values()}
-    assert left_out <= {NOTABLE[metric].usual}
+    """Same labels, same values."""
+    assert _rows(path, NOTABLE[metric].metric) <= _rows(path, metric)
 
 
 @pytest.mark.parametrize("metric", NOTABLE, ids=str)
 def test_each_is_seen_on_a_golden_page(metric: Metric) -> None:
     """No family is told again in vain: somewhere it is not as usual."""
     assert any(_rows(path, NOTABLE[metric].metric) for path in GOLDEN)
+
+
+# Of each the last value that is as usual, and the first that is not, with what else the page has to tell.
+_EDGES: tuple[tuple[Metric, dict[str, str], float, float, dict[str, float]], ...] = (
+    (c.SOURCE_UP, {"source": "nvml"}, 1, 0, {}),
+    (c.SOURCE_ERRORS, {"source": "nvml", "kind": "timeout"}, 0, 1, {}),
+    (c.GPU_UP, _CARD, 1, 0, {}),
+    (c.GPU_MEMORY_FREE, _CARD, 50, 49, {"memory_total_bytes": 1000}),
+    (c.GPU_BAR1_USED, _CARD, 950, 951, {"bar1_total_bytes": 1000}),
+    (c.GPU_POWER, _CARD, 140, 141, {"power_limit_range_watts max": 70}),
+    (c.GPU_POWER, _CARD, 1, 0.9, {"utilization_ratio": 0.5, "power_limit_range_watts max": 70}),
+    (c.GPU_POWER_LIMIT, _CARD, 69.3, 69.2, {"power_limit_range_watts default": 70}),
+    (c.GPU_TEMPERATURE, {**_CARD, "sensor": "memory"}, 100, 101, {"temperature_limit_celsius memory_max": 105}),
+    (c.GPU_TEMPERATURE_MARGIN, _CARD, 20, 19, {}),
+    (c.GPU_FAN, {**_CARD, "fan": "0"}, 0.01, 0, {}),
+    (c.GPU_PCIE_WIDTH, {**_CARD, "view": "under_load"}, 8, 4, {"pcie_link_width_lanes max": 8}),
+    (c.GPU_PCIE_GENERATION, {**_CARD, "view": "under_load"}, 5, 4, {"pcie_link_generation max": 5}),
+    (c.GPU_PCIE_REPLAYS, _CARD, 0, 1, {}),
+    (c.GPU_ECC_ERRORS, {**_CARD, "kind": "corrected"}, 0, 1, {}),
+    (c.GPU_NVLINK_UP, {**_CARD, "link": "0"}, 1, 0, {}),
+    (c.GPU_PART_PROCESSES, {**_CARD, "part": "dead"}, 0, 1, {}),
+    (c.GPU_THROTTLE, {**_CARD, "reason": "thermal"}, 0, 0.1, {}),
+)
+
+
+@pytest.mark.parametrize(("metric", "labels", "usual", "odd", "beside"), _EDGES, ids=lambda one: str(one)[:60])
+def test_each_is_told_again_from_its_edge_on(
+    metric: Metric, labels: dict[str, str], usual: float, odd: float, beside: Mapping[str, float]
+) -> None:
+    """What is compared is compared with the same card; the readings of another one change nothing."""
+    for value, is_odd in ((usual, False), (odd, True)):
+        told = {metric: [metric.sample(value, **labels)]}
+        for name, other in beside.items():
+            of, reading = _beside(name)
+            told.setdefault(of, []).extend([of.sample(10 * other, **{**reading, "gpu_uuid": "GPU-0"})])
+            told[of].append(of.sample(other, **reading))
+        again = dict(told_again(told))[NOTABLE[metric].metric]
+        assert [one.value for one in again] == ([value] if is_odd else [])
+
+
+def _beside(name: str) -> tuple[Metric, dict[str, str]]:
+    name, _, part = name.partition(" ")
+    (metric,) = (one for one in c.METRICS if one.name == f"lanewatch_gpu_{name}")
+    return metric, {**_CARD, **dict.fromkeys(metric.labels[2:], part)}
+
+
+@pytest.mark.parametrize(
+    ("metric", "labels", "value"),
+    [
+        pytest.param(c.GPU_MEMORY_FREE, _CARD, 0.0, id="free memory of a card without a total"),
+        pytest.param(c.GPU_POWER, _CARD, 0.0, id="no power, and nobody knows whether the card works"),
+        pytest.param(c.GPU_POWER_LIMIT, _CARD, 1.0, id="a limit without a default"),
+        pytest.param(c.GPU_TEMPERATURE, {**_CARD, "sensor": "memory"}, 200.0, id="a hot memory without a limit"),
+        pytest.param(c.GPU_TEMPERATURE, {**_CARD, "sensor": "gpu"}, 200.0, id="a hot chip, of which its margin tells"),
+        pytest.param(c.GPU_PCIE_WIDTH, {**_CARD, "view": "now"}, 1.0, id="an idle link"),
+        pytest.param(c.GPU_PCIE_WIDTH, {**_CARD, "view": "under_load"}, 1.0, id="a link without a max"),
+        pytest.param(c.SOURCE_ERRORS, {"source": "nvml", "kind": "absent"}, 9.0, id="what is not there at all"),
+        pytest.param(c.GPU_PART_PROCESSES, {**_CARD, "part": "pods"}, 3.0, id="processes that live"),
+        pytest.param(c.GPU_CLOCK_EVENT, {**_CARD, "reason": "idle"}, 1.0, id="a clock that is low for want of work"),
+        pytest.param(c.GPU_RECOVERY_ACTION, {**_CARD, "action": "none"}, 1.0, id="no wish"),
+    ],
+)
+def test_what_cannot_be_judged_or_is_as_it_should_be_is_not_told_again(
+    metric: Metric, labels: dict[str, str], value: float
+) -> None:
+    """Without what it is to be compared with, nothing is wrong with it."""
+    assert dict(told_again({metric: [metric.sample(value, **labels)]}))[NOTABLE[metric].metric] == []
+
+
+@pytest.mark.parametrize(
+    ("read_at", "is_up", "told_again_of"),
+    [
+        pytest.param(940.0, 1, [], id="three intervals and the grace ago"),
+        pytest.param(939.0, 1, ["pci"], id="before that"),
+        pytest.param(100.0, 0, [], id="one that says so itself"),
+    ],
+)
+def test_a_source_is_stale_against_the_newest_one(read_at: float, is_up: float, told_again_of: list[str]) -> None:
+    """Neither the clock of whoever asks nor that of the node matters."""
+    told = {
+        c.SOURCE_LAST_SUCCESS: [
+            c.SOURCE_LAST_SUCCESS.sample(at, source=name) for name, at in (("nvml", 1000.0), ("pci", read_at))
+        ],
+        c.SOURCE_INTERVAL: [c.SOURCE_INTERVAL.sample(10, source=name) for name in ("nvml", "pci")],
+        c.SOURCE_UP: [c.SOURCE_UP.sample(1, source="nvml"), c.SOURCE_UP.sample(is_up, source="pci")],
+    }
+    again = dict(told_again(told))[c.NOTABLE_SOURCE_LAST_SUCCESS]
+    assert [one.labels[0] for one in again] == told_again_of
 
 
 def test_a_well_card_is_not_told_of_again() -> None:

@@ -10,6 +10,7 @@ from exporter.snapshot import (
     Agents,
     Allocations,
     Device,
+    DeviceProcess,
     Gpus,
     KernelLog,
     KernelXid,
@@ -17,6 +18,8 @@ from exporter.snapshot import (
     NvLink,
     PciBus,
     PciDevice,
+    Processes,
+    ProcessInfo,
     Snapshot,
     XidCount,
 )
@@ -25,6 +28,24 @@ from fakes import reference_cluster, reference_node
 AT: Final = reference_node.AT
 _CARD: Final = replace(
     reference_node.CARD,
+    memory_used_bytes=23_500 * reference_node.MIB,
+    memory_free_bytes=528 * reference_node.MIB,
+    bar1_total_bytes=256 * reference_node.MIB,
+    bar1_used_bytes=255 * reference_node.MIB,
+    utilization_ratio=0.9,
+    power_watts=0.0,
+    power_limit_watts=50.0,
+    power_limits_watts={"default": 70.0, "max": 70.0},
+    temperatures_celsius={"gpu": 88.0, "memory": 103.0},
+    temperature_limits_celsius={"slowdown": 90.0, "memory_max": 105.0},
+    fan_ratio={"0": 0.0},
+    pcie_generation={"now": 1, "max": 5, "under_load": 3},
+    pcie_width_lanes={"now": 4, "max": 8, "under_load": 4},
+    pcie_replays=12,
+    processes=(
+        DeviceProcess(pid=4711, memory_bytes=21_600 * reference_node.MIB),
+        DeviceProcess(pid=4712, memory_bytes=1_000 * reference_node.MIB),
+    ),
     readings_due=120,
     readings_made=96,
     pcie_bytes_per_second={"rx": 1e9, "tx": 2e8},
@@ -47,6 +68,13 @@ _LOST: Final = Device(
 )
 _NVML: Final = Gpus(source="nvml", devices=(_CARD, _LOST), calls=10)
 _DCGM: Final = Gpus(source="dcgm", devices=(replace(_CARD, driver_version="570.86.15", memory_used_bytes=0),), calls=2)
+# One that fails, one that says that it works and is read no more.
+_SOURCES: Final = {
+    **reference_node.SNAPSHOT.sources,
+    "answers": replace(reference_node.SNAPSHOT.sources["answers"], is_up=False, errors={"timeout": 3}),
+    "events": replace(reference_node.SNAPSHOT.sources["events"], last_success_at=AT - 600),
+}
+_PROCESSES: Final = Processes(by_pid={**reference_node.PROCESSES.by_pid, 4712: ProcessInfo(pid=4712, is_dead=True)})
 _ENDED: Final = Termination(reason="OOMKilled", exit_code=137, at=AT - 30)
 _INTRUDER: Final = replace(
     reference_cluster.POD,
@@ -69,6 +97,8 @@ def snapshot() -> Snapshot:
     return replace(
         reference_node.SNAPSHOT,
         gpus=_NVML,
+        sources=_SOURCES,
+        processes=_PROCESSES,
         allocations=Allocations(),
         nvml=_NVML,
         dcgm=_DCGM,

@@ -26,6 +26,7 @@ _PER_SECOND: Final[Mapping[str, float]] = {
     str(c.ENGINE_TOKENS): 40.0,
     str(c.ENGINE_BUSY): 0.3,
     str(c.PROBE_ATTEMPTS): 1 / 30,
+    str(c.PROBES): 1 / 30,
     str(c.LANE_PROBE_ATTEMPTS): 1 / 30,
 }
 _SWINGS: Final = frozenset(

@@ -59,6 +59,10 @@ CARD = Device(
     xids=(XidCount(code=31, count=2, last_at=AT - 3600),),
 )
 
+PROCESSES = Processes(
+    by_pid={4711: ProcessInfo(pid=4711, name="llama-server", container_id="c1", pod_uid="u1", started_ticks=25)}
+)
+
 SNAPSHOT = Snapshot(
     node=reference_cluster.NODE,
     gpus=Gpus(source="nvml", devices=(CARD,), calls=1234),
@@ -75,9 +79,7 @@ SNAPSHOT = Snapshot(
             ),
         )
     ),
-    processes=Processes(
-        by_pid={4711: ProcessInfo(pid=4711, name="llama-server", container_id="c1", pod_uid="u1", started_ticks=25)}
-    ),
+    processes=PROCESSES,
     workloads=reference_cluster.WORKLOADS,
     nodes=reference_cluster.NODES,
     events=reference_cluster.EVENTS,

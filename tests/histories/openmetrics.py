@@ -81,6 +81,7 @@ def _shown(history: History, exporter: _Exporter, letter: str) -> Iterator[tuple
     yield f"lanewatch_probe_interval_seconds{{{alias}}}", 60
     yield f"lanewatch_probe_consecutive_failures{{{alias}}}", exporter.failures
     yield f"lanewatch_probe_last_turn_timestamp_seconds{{{alias}}}", exporter.turn
+    yield f"lanewatch_probes_total{{{alias}}}", sum(exporter.attempts.values())
     for outcome, count in exporter.attempts.items():
         yield f'lanewatch_probe_attempts_total{{{alias},kind="chat",outcome="{outcome}"}}', count
     for slo in history.slos:

@@ -19,6 +19,7 @@ def series_of_alias(
     yield _series(f"lanewatch_probe_interval_seconds{{{labels}}}", f"{interval}x{scrapes}")
     yield _series(f"lanewatch_probe_slo_objective_ratio{{{slo}}}", f"{objective:g}x{scrapes}")
     counted = f"0+1x{scrapes}" if per_probe == 1 else _runs(made)
+    yield _series(f"lanewatch_probes_total{{{labels}}}", counted)
     yield _series(f'lanewatch_probe_attempts_total{{{labels},kind="chat",outcome="ok"}}', counted)
     yield _series(f"lanewatch_probe_slo_events_total{{{slo}}}", counted)
     yield _series(f"lanewatch_probe_slo_bad_events_total{{{slo}}}", _runs(bad))
