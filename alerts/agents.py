@@ -3,6 +3,7 @@
 from typing import Final
 
 from alerts.promql import PLACE, latest
+from alerts.rare import watched
 from alerts.rule import Alert, Group
 from exporter.catalogue import AGENT_UP, BUILD_INFO, GPUS, NODE_CAPACITY_GPUS
 
@@ -31,7 +32,7 @@ GROUP: Final = Group(
         Alert(
             name="LanewatchAgentSilent",
             # A dead agent is LanewatchNodeUnwatched; this is one that Prometheus hears and the watcher does not.
-            expr=f"{latest(AGENT_UP.where(), pick='min')} == 0\nunless on (cluster, node) (\n{_UNWATCHED}\n)",
+            expr=f"{watched(AGENT_UP)}\nunless on (cluster, node) (\n{_UNWATCHED}\n)",
             for_="5m",
             severity="ticket",
             layer="exporter",

@@ -3,9 +3,11 @@
 from typing import Final, NamedTuple
 
 from alerts.found import found_once
-from alerts.promql import PLACE, recent, recent_that, tell
+from alerts.promql import PLACE, indent, tell
+from alerts.rare import watched
 from alerts.rule import Action, Alert, Group, Layer
 from exporter.catalogue import NODE_CARD_AGREEMENT, NODE_CARD_ODD_VIEW, NODE_CARD_VIEW_INFO
+from exporter.facts.card_facts import FACTS
 
 _SAID: Final = tell(NODE_CARD_VIEW_INFO, ["view", "value"], same="node", part="fact")
 _ODD: Final = tell(NODE_CARD_ODD_VIEW, ["view"], same="node", part="fact")
@@ -14,10 +16,12 @@ _STATE: Final = (*PLACE, "state")
 # Labels and offers follow a new driver within minutes; what contradicts it for longer follows no more.
 _SETTLES: Final = "15m"
 
-_DISAGREE: Final = recent_that(NODE_CARD_AGREEMENT.where(state="disagree"), "== 1", _STATE)
-_NOBODY_ODD: Final = f"unless\n{recent_that(NODE_CARD_ODD_VIEW.where(), '== 1', _VIEW)}"
+_DISAGREE: Final = watched(NODE_CARD_AGREEMENT, _STATE, state="disagree")
+_NOBODY_ODD: Final = f"unless\n{watched(NODE_CARD_ODD_VIEW, _VIEW)}"
 # Of one fact nobody may ever tell, such as MIG of a card without it. That no fact can be compared is blindness.
-_ALL_UNKNOWN: Final = f"min without (fact) ({recent(NODE_CARD_AGREEMENT.where(state='unknown'), _STATE)}) == 1"
+_ALL_UNKNOWN: Final = (
+    f"count without (fact) (\n{indent(watched(NODE_CARD_AGREEMENT, _STATE, state='unknown'))}\n) == {len(FACTS)}"
+)
 
 
 class _Odd(NamedTuple):
@@ -62,7 +66,7 @@ _ODD_ONES: Final = (
 def _alert(one: _Odd) -> Alert:
     return Alert(
         name=one.name,
-        expr=recent_that(NODE_CARD_ODD_VIEW.where(view=one.views), "== 1", _VIEW),
+        expr=watched(NODE_CARD_ODD_VIEW, _VIEW, view=one.views),
         of="node",
         for_=_SETTLES,
         severity="ticket",

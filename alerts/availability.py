@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from alerts.places import ALIAS_POOL, in_pool_of_alias
+from alerts.found import found_once
+from alerts.places import ALIAS_POOL
 from alerts.promql import WATCHER_PLACE, indent, latest, tell
 from alerts.rule import Alert, Group, Record
 from exporter.catalogue import (
@@ -59,16 +60,18 @@ STALE: Final = f"{_LATE}\nor\n(\n{indent(_NEVER_ASKED)}\n)"
 
 GROUP: Final = Group(
     name="lanewatch-availability",
-    rules=(
+    rules=found_once(
+        "availability",
         Record(name=SWITCH, expr=_EXPLAINED, labels=("alias", "pool")),
         Alert(
             name="LanewatchAliasDown",
             # No `for`: three failures in a row are the wait, and the page must come within 90 s of the third.
-            expr=in_pool_of_alias(
+            expr=(
                 f"{latest(PROBE_CONSECUTIVE_FAILURES.where(), WATCHER_PLACE)} >= {_FAILURES_IN_A_ROW}\n"
                 f"unless on (cluster, alias)\n{SWITCH}\n"
                 f"unless on (cluster, alias)\n(\n{indent(_SERVING)}\n)"
             ),
+            of="alias",
             severity="page",
             layer="alias",
             action="investigate",
@@ -81,7 +84,8 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchProbesStale",
-            expr=in_pool_of_alias(STALE),
+            expr=STALE,
+            of="alias",
             for_="2m",
             severity="ticket",
             layer="exporter",

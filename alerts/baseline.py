@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 from alerts.found import found_once
 from alerts.places import HOST, on_a_host
 from alerts.promql import PLACE, bridged, recent_that
+from alerts.rare import watched
 from alerts.rule import Action, Alert, Group, Layer
 from exporter.catalogue import NODE_BASELINE, NODE_CAPACITY_GPUS
 
@@ -14,7 +15,7 @@ _OF_A_HOST: Final = "served"  # no server was ready there yet, or since the watc
 
 
 def _failed(checks: str) -> str:
-    return recent_that(NODE_BASELINE.where(check=checks), "== 0", pick="min")
+    return watched(NODE_BASELINE, check=checks)
 
 
 _THERE: Final = bridged(NODE_CAPACITY_GPUS.where(view="capacity"))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from alerts.availability import SWITCH
-from alerts.places import in_pool_of_alias
+from alerts.found import found_once
 from alerts.promql import indent, tell
 from alerts.rule import Alert, Group, Severity
 from alerts.slo import RECORDS, TIERS, Tier, attempt_increase, burns, event_increase
@@ -84,7 +84,8 @@ def _rates(tiers: Sequence[Tier]) -> str:
 def _fast(promise: Promise) -> Alert:
     return Alert(
         name=promise.name,
-        expr=in_pool_of_alias(_any_burns(FAST, f'{{slo="{promise.slo}"}}')),
+        expr=_any_burns(FAST, f'{{slo="{promise.slo}"}}'),
+        of="alias",
         for_="2m",
         severity=promise.severity,
         layer="alias",
@@ -104,7 +105,8 @@ def _nothing_counts(window: str) -> str:
 
 _SLOW_ALERT: Final = Alert(
     name="LanewatchAliasBudgetBurnsSlowly",
-    expr=in_pool_of_alias(_any_burns(SLOW)),
+    expr=_any_burns(SLOW),
+    of="alias",
     for_="15m",
     severity="ticket",
     layer="alias",
@@ -115,7 +117,8 @@ _SLOW_ALERT: Final = Alert(
 # Within a day: an alias that is asked each hour has its tenth turn in the tenth.
 _UNKNOWN: Final = Alert(
     name="LanewatchAliasUnknown",
-    expr=in_pool_of_alias("\nor\n".join(f"(\n{indent(_nothing_counts(window))}\n)" for window in ("1h", "1d"))),
+    expr="\nor\n".join(f"(\n{indent(_nothing_counts(window))}\n)" for window in ("1h", "1d")),
+    of="alias",
     for_="5m",
     severity="ticket",
     layer="exporter",
@@ -129,5 +132,5 @@ _UNKNOWN: Final = Alert(
 )
 
 GROUP: Final = Group(
-    name="lanewatch-slo", rules=(*RECORDS, *(_fast(promise) for promise in PROMISES), _SLOW_ALERT, _UNKNOWN)
+    name="lanewatch-slo", rules=found_once("slo", *RECORDS, *map(_fast, PROMISES), _SLOW_ALERT, _UNKNOWN)
 )

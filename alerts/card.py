@@ -19,8 +19,8 @@ _OWNERS: Final = f"Owners:{tell(GPU_OWNER_INFO, ['owner_namespace', 'owner_pod',
 _BY: Final = "on (cluster, node, gpu_uuid)"
 _PLACE: Final = ", ".join(PLACE)
 _LABELS: Final = ("node", "gpu_uuid")
-_LOST_NOW: Final = Record(name=f"lanewatch:gpu_lost{NOW}", expr=told(GPU_UP), labels=_LABELS)
-_LOST: Final = Record(name=f"lanewatch:gpu_lost{LAST}", expr=held(_LOST_NOW.name), labels=_LABELS)
+LOST_NOW: Final = Record(name=f"lanewatch:gpu_lost{NOW}", expr=told(GPU_UP), labels=_LABELS)
+_LOST: Final = Record(name=f"lanewatch:gpu_lost{LAST}", expr=held(LOST_NOW.name), labels=_LABELS)
 WHY: Final = Record(
     name=f"lanewatch:gpu_unavailable{NOW}",
     expr=told(GPU_UNAVAILABLE),
@@ -42,7 +42,7 @@ GROUP: Final = Group(
     name="lanewatch-card",
     rules=found_once(
         "card",
-        _LOST_NOW,
+        LOST_NOW,
         _LOST,
         WHY,
         Alert(

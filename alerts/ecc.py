@@ -3,7 +3,8 @@
 from typing import Final
 
 from alerts.found import found_once
-from alerts.promql import PLACE, indent, recent_that, tell
+from alerts.places import BY_CARD
+from alerts.promql import PLACE, indent, merged, recent_that, tell
 from alerts.rare import NOW, Rare, again, held, told
 from alerts.rule import Alert, Group, Record
 from exporter.catalogue import (
@@ -14,6 +15,7 @@ from exporter.catalogue import (
     GPU_REMAP_PENDING,
     GPU_RETIRED_PAGES,
     GPU_ROW_REMAPS,
+    GPU_UP,
 )
 from exporter.metric import Metric
 
@@ -50,9 +52,22 @@ _GROWS_WITHIN: Final = "6h"
 _WHENEVER: Final = "10m"  # an agent may just have been replaced then
 
 
-def _grew(metric: Metric) -> str:
-    before = f"max without ({_PLACE}) (last_over_time({metric}[{_WHENEVER}] offset {_GROWS_WITHIN}))"
-    return f"{recent_that(str(again(metric)), f'>= {_GROWTH}')}\n  - {before}\n  >= {_GROWTH}"
+_AGO: Final = f"[{_WHENEVER}] offset {_GROWS_WITHIN}"
+_COUNTS: Final = (GPU_RETIRED_PAGES, GPU_ROW_REMAPS)
+
+
+def _now(metric: Metric) -> str:
+    return recent_that(str(again(metric)), f">= {_GROWTH}")
+
+
+def _then(metric: Metric) -> str:
+    return merged(f"last_over_time({again(metric)}{_AGO})")
+
+
+_GREW: Final = "\nor\n".join(f"{_now(metric)}\n  - {_then(metric)}\n  >= {_GROWTH}" for metric in _COUNTS)
+# What was none then was not told again, yet the card was heard.
+_BEGAN: Final = "\nor\n".join(f"{_now(metric)}\n  unless {_then(metric)}" for metric in _COUNTS)
+_DIES: Final = f"{_GREW}\nor\n(\n{indent(_BEGAN)}\n)\nand on ({BY_CARD}) last_over_time({GPU_UP}{_AGO})"
 
 
 def _flag(name: str, metric: Metric) -> Record:
@@ -124,7 +139,7 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchGpuMemoryRetiring",
-            expr=f"{_grew(GPU_RETIRED_PAGES)}\nor\n{_grew(GPU_ROW_REMAPS)}",
+            expr=_DIES,
             of="card",
             severity="ticket",
             layer="card",

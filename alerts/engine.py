@@ -5,7 +5,7 @@ Its counters are the engine's own, as old as its process: what they stand at whe
 
 from typing import Final
 
-from alerts.places import in_pool_of_lane
+from alerts.found import found_once
 from alerts.promql import WATCHER_PLACE, WHOLE, indent, latest, tell
 from alerts.rule import Alert, Group
 from exporter.catalogue import (
@@ -51,10 +51,12 @@ _LARGEST_CONTEXT: Final = f"max without ({_PLACE}) (max_over_time({BACKEND_CONTE
 
 GROUP: Final = Group(
     name="lanewatch-engine",
-    rules=(
+    rules=found_once(
+        "engine",
         Alert(
             name="LanewatchRequestsWait",
-            expr=in_pool_of_lane(f"{_gauge(ENGINE_WAITING, '10m')} >= {_WAITING}"),
+            expr=f"{_gauge(ENGINE_WAITING, '10m')} >= {_WAITING}",
+            of="lane",
             for_="5m",
             severity="ticket",
             layer="server",
@@ -67,7 +69,8 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchKvCacheFull",
-            expr=in_pool_of_lane(_CACHE_FULL),
+            expr=_CACHE_FULL,
+            of="lane",
             for_="5m",
             severity="ticket",
             layer="server",
@@ -81,11 +84,12 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchRequestsPreempted",
-            expr=in_pool_of_lane(
+            expr=(
                 f"{_rise(str(ENGINE_PREEMPTIONS), '30m')} / ({_FINISHED} > 0) > {_PREEMPTED}\n"
                 f"and\n{_rise(str(ENGINE_PREEMPTIONS), '30m')} >= {_FEW}\n"
                 f"unless\n(\n{indent(_CACHE_FULL)}\n)"
             ),
+            of="lane",
             for_="5m",
             severity="ticket",
             layer="server",
@@ -98,7 +102,8 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchLaneFinishesNothing",
-            expr=in_pool_of_lane(f"{_WORKS}\nand\n{_MOVED} == 0\nunless on (cluster, lane)\n{_PAGED}"),
+            expr=f"{_WORKS}\nand\n{_MOVED} == 0\nunless on (cluster, lane)\n{_PAGED}",
+            of="lane",
             for_=_LONGEST_ANSWER,
             severity="ticket",
             layer="server",
@@ -112,7 +117,8 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchContextShrank",
-            expr=in_pool_of_lane(f"{latest(BACKEND_CONTEXT.where(), WATCHER_PLACE)} < {_LARGEST_CONTEXT}"),
+            expr=f"{latest(BACKEND_CONTEXT.where(), WATCHER_PLACE)} < {_LARGEST_CONTEXT}",
+            of="lane",
             for_="5m",
             severity="ticket",
             layer="server",

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from alerts.places import in_pool_of_alias
+from alerts.found import found_once
 from alerts.promql import WATCHER_PLACE, indent, latest, tell
 from alerts.rule import Alert, Group
 from exporter.catalogue import (
@@ -50,10 +50,12 @@ _LIMIT: Final = latest(PROBE_SLO_THRESHOLD.where(slo="first_token"), (*WATCHER_P
 
 GROUP: Final = Group(
     name="lanewatch-first-token",
-    rules=(
+    rules=found_once(
+        "first_token",
         Alert(
             name="LanewatchFirstTokenLate",
-            expr=in_pool_of_alias(f"max without ({_PLACE}) (avg_over_time({_TOLD}[15m])) > {_MOST}"),
+            expr=f"max without ({_PLACE}) (avg_over_time({_TOLD}[15m])) > {_MOST}",
+            of="alias",
             for_="10m",
             severity="ticket",
             layer="alias",
@@ -66,11 +68,12 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchGatewayAddsDelay",
-            expr=in_pool_of_alias(
+            expr=(
                 f"(\n  max without ({_PLACE}) (avg_over_time({PROBE_FIRST_TOKEN}[15m]))\n"
                 f"  - on (cluster, alias) group_left ()\n{indent(_ALONE)}\n)\n"
                 f"> on (cluster, alias) group_left ()\n{_SHARE} * {_LIMIT}"
             ),
+            of="alias",
             for_="10m",
             severity="ticket",
             layer="gateway",

@@ -9,7 +9,7 @@ what counts them is `lanewatch_gpu_xid_errors_total`.
 from dataclasses import dataclass
 from typing import Final
 
-from alerts.promql import bridged, indent
+from alerts.promql import indent
 from alerts.rule import Group, Record
 from exporter import catalogue as c
 from exporter.metric import Metric
@@ -38,7 +38,7 @@ _BOTH: Final = Record(
     expr=(
         "label_replace(\n  max by (cluster, gpu_uuid) (\n    label_replace(\n"
         f'{indent(_CARDS, 6)},\n      "gpu_uuid", "$1", "UUID", "(.+)"\n    )\n'
-        f"    and on (cluster, gpu_uuid) {bridged(str(c.GPU_UP))}\n  ) ^ 0,\n"
+        f"    and on (cluster, gpu_uuid) {c.GPU_UP}\n  ) ^ 0,\n"
         '  "parent_uuid", "$1", "gpu_uuid", "(.+)"\n)'
     ),
     labels=("gpu_uuid", "parent_uuid"),

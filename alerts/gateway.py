@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from alerts.places import in_pool_of_alias
+from alerts.found import found_once
 from alerts.promql import WATCHER_PLACE, WHOLE, indent, latest, tell
 from alerts.rule import Alert, Group, Record
 from alerts.third_party import LITELLM_DEPLOYMENT_COOLED_DOWN, LITELLM_DEPLOYMENT_REQUESTS, LITELLM_DEPLOYMENT_STATE
@@ -108,7 +108,8 @@ _ALERTS: Final = (
     ),
     Alert(
         name="LanewatchGatewayKeyRefused",
-        expr=in_pool_of_alias(f"{_last('auth')}\nand {_ALIAS}\n{_cause('gateway_key')}"),
+        expr=f"{_last('auth')}\nand {_ALIAS}\n{_cause('gateway_key')}",
+        of="alias",
         for_="2m",
         severity="ticket",
         layer="gateway",
@@ -121,7 +122,8 @@ _ALERTS: Final = (
     ),
     Alert(
         name="LanewatchGatewayDisagrees",
-        expr=in_pool_of_alias(f"{_saying(_SAYS_WELL, 'well')}\nor\n{_saying(_SAYS_ILL, 'ill')}"),
+        expr=f"{_saying(_SAYS_WELL, 'well')}\nor\n{_saying(_SAYS_ILL, 'ill')}",
+        of="alias",
         for_="10m",
         severity="ticket",
         layer="gateway",
@@ -135,7 +137,8 @@ _ALERTS: Final = (
     ),
     Alert(
         name="LanewatchFallbackServes",
-        expr=in_pool_of_alias(_FALLS_BACK),
+        expr=_FALLS_BACK,
+        of="alias",
         severity="ticket",
         layer="lane",
         action="investigate",
@@ -147,7 +150,8 @@ _ALERTS: Final = (
     ),
     Alert(
         name="LanewatchDeploymentCooledDown",
-        expr=in_pool_of_alias(f"{COOLDOWNS} * on (cluster, model_id) group_right () {ROUTE} >= {_COOLDOWNS}"),
+        expr=f"{COOLDOWNS} * on (cluster, model_id) group_right () {ROUTE} >= {_COOLDOWNS}",
+        of="alias",
         severity="ticket",
         layer="gateway",
         action="investigate",
@@ -159,7 +163,8 @@ _ALERTS: Final = (
     ),
     Alert(
         name="LanewatchWrongLaneServes",
-        expr=in_pool_of_alias(f"{_count('wrong_lane', '15m')} >= {_WRONG_LANES}"),
+        expr=f"{_count('wrong_lane', '15m')} >= {_WRONG_LANES}",
+        of="alias",
         severity="ticket",
         layer="gateway",
         action="fix_configuration",
@@ -171,7 +176,8 @@ _ALERTS: Final = (
     ),
     Alert(
         name="LanewatchGatewayTranslation",
-        expr=in_pool_of_alias(_cause("gateway_translation")),
+        expr=_cause("gateway_translation"),
+        of="alias",
         for_="5m",
         severity="ticket",
         layer="gateway",
@@ -184,7 +190,8 @@ _ALERTS: Final = (
     ),
     Alert(
         name="LanewatchAliasRouteBroken",
-        expr=in_pool_of_alias(_cause("alias_route")),
+        expr=_cause("alias_route"),
+        of="alias",
         for_="5m",
         severity="ticket",
         layer="gateway",
@@ -197,4 +204,4 @@ _ALERTS: Final = (
     ),
 )
 
-GROUP: Final = Group(name="lanewatch-gateway", rules=(*_RECORDS, *_ALERTS))
+GROUP: Final = Group(name="lanewatch-gateway", rules=found_once("gateway", *_RECORDS, *_ALERTS))

@@ -5,20 +5,17 @@ from typing import Final
 from alerts.found import found_once
 from alerts.lane_words import LANE
 from alerts.places import on_a_host
-from alerts.promql import bridged, recent_that
-from alerts.rare import only
+from alerts.promql import bridged, indent
+from alerts.rare import only, watched
 from alerts.rule import Alert, Group
 from exporter.catalogue import LANE_REQUEST_DRIFT, LANE_REQUEST_RATIO, NODE_CPU, NODE_MEMORY
 from exporter.metric import Metric
 
 # What an agent, an exporter and a log shipper ask for together: on the reference node 0.05 are 0.75 cores and 2.7 GiB.
 _LEAST_FREE: Final = 0.05
-_WHOLE: Final = 1 - _LEAST_FREE
-_DRIFT: Final = 0.05  # a kubelet that reserves a little more is no news
 
-_FILLS: Final = recent_that(LANE_REQUEST_RATIO.where(), f">= {_WHOLE}")
-
-_DRIFTED: Final = only(f"abs({bridged(str(LANE_REQUEST_DRIFT))})", f"> {_DRIFT}")
+_FILLS: Final = watched(LANE_REQUEST_RATIO)
+_DRIFTED: Final = f"abs(\n{indent(watched(LANE_REQUEST_DRIFT))}\n)"
 
 
 def _free(metric: Metric, resource: str) -> str:

@@ -5,8 +5,8 @@ from typing import Final
 from alerts.card_words import CARD, OWNERS
 from alerts.found import found_once
 from alerts.places import BY_CARD, BY_NODE
-from alerts.promql import WATCHER_PLACE, indent, latest, merged, recent
-from alerts.rare import ANSWERING, again, told_lately
+from alerts.promql import WATCHER_PLACE, indent, merged, recent
+from alerts.rare import ANSWERING, again, told_lately, watched
 from alerts.rule import Alert, Group
 from alerts.vram import owned
 from exporter.catalogue import (
@@ -17,7 +17,6 @@ from exporter.catalogue import (
     POOL_VIOLATOR_INFO,
 )
 
-_INTRUDER: Final = POOL_VIOLATION.where(reason="intruder")
 _POOL: Final = "{{ $labels.pool }}{{ with $labels.unit }} on {{ . }}{{ end }}"  # of a pool that is one unit, its name
 _WHO: Final = (
     f"{{{{ range printf `{POOL_VIOLATOR_INFO.where(pool='%s', unit='~|%s', reason='intruder')} == 1` "
@@ -50,7 +49,7 @@ GROUP: Final = Group(
         "ownership",
         Alert(
             name="LanewatchPoolIntruder",
-            expr=f"{latest(_INTRUDER, WATCHER_PLACE)} == 1",
+            expr=watched(POOL_VIOLATION, WATCHER_PLACE, reason="intruder"),
             for_="5m",
             severity="ticket",
             layer="allocation",

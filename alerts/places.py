@@ -23,6 +23,7 @@ LANE_POOL: Final = "lanewatch:lane_pool:info"
 POD_POOL: Final = "lanewatch:pod_pool:info"
 ALIAS_POOL: Final = "lanewatch:alias_pool:info"
 GPU_POOL: Final = "lanewatch:gpu_pool:info"
+USERS_POOL: Final = "lanewatch:users_pool:info"
 NODE_POOL: Final = "lanewatch:node_pool:info"
 HOST: Final = "lanewatch:node_host:info"  # a node that hosts a lane, hosted one, or should: it may be of several pools
 
@@ -31,21 +32,12 @@ _AGO: Final = "1h"
 _KEPT: Final = "10m"  # each evaluation says it anew; the rest bridges a Prometheus that restarts
 
 # What is joined must be there once; `by` names all that it is known by, whoever scrapes it.
-_LANE: Final = "cluster, lane"
-_ALIAS: Final = "cluster, alias"
+BY_LANE: Final = "cluster, lane"
+BY_ALIAS: Final = "cluster, alias"
+BY_SERVED: Final = "cluster, alias, lane"  # of what users ask for: one of alias and lane is there
 BY_CARD: Final = "cluster, node, gpu_uuid"
 BY_NODE: Final = "cluster, node"
 _POD: Final = "cluster, owner_namespace, owner_pod"
-
-
-def in_pool_of_alias(expr: str) -> str:
-    """Return `expr`, whose series have `alias`, with the pool of the alias as a label where it is known."""
-    return in_pool(expr, ALIAS_POOL, _ALIAS)
-
-
-def in_pool_of_lane(expr: str) -> str:
-    """Return `expr`, whose series have `lane` and no pool, with the pool of the lane as a label where it is known."""
-    return in_pool(expr, LANE_POOL, _LANE)
 
 
 def on_a_host(expr: str) -> str:
@@ -87,7 +79,7 @@ _POD_OF_LANE: Final = (
 
 _ALIAS_NOW: Final = Record(
     name="lanewatch:alias_pool_now:info",
-    expr=f"max by ({_ALIAS}, lane) ({ALIAS_INFO}) * on ({_LANE}) group_left (pool) {LANE_POOL}",
+    expr=f"max by ({BY_ALIAS}, lane) ({ALIAS_INFO}) * on ({BY_LANE}) group_left (pool) {LANE_POOL}",
     labels=("alias", "lane", "pool"),
 )
 _GPU_POOLS, _GPU_NOW = _one_pool(
@@ -115,12 +107,12 @@ _HOST_NOW: Final = Record(
 GROUP: Final = Group(
     name="lanewatch-places",
     rules=(
-        *_one_pool("lane", LANE_POOL, _known(str(LANE_INFO), _LANE), _LANE),
+        *_one_pool("lane", LANE_POOL, _known(str(LANE_INFO), BY_LANE), BY_LANE),
         *_one_pool("pod", POD_POOL, _POD_OF_LANE, _POD),
         _ALIAS_NOW,
         _GPU_POOLS,
         _GPU_NOW,
-        _kept(_ALIAS_NOW, ALIAS_POOL, _ALIAS, f"last_over_time({ALIAS_INFO}[{_AGO}])"),
+        _kept(_ALIAS_NOW, ALIAS_POOL, BY_ALIAS, f"last_over_time({ALIAS_INFO}[{_AGO}])"),
         _kept(_GPU_NOW, GPU_POOL, BY_CARD, f"({GPU_UP} or {GPU_UP} offset {_AGO})"),
         _NODE_POOLS,
         _NODE_NOW,

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from alerts.places import in_pool_of_alias
+from alerts.found import found_once
 from alerts.promql import WATCHER_PLACE, WHOLE, latest, tell
 from alerts.rule import Alert, Group
 from exporter.catalogue import (
@@ -28,10 +28,12 @@ _FEW: Final = 3  # turns, below which always says nothing
 
 GROUP: Final = Group(
     name="lanewatch-probes",
-    rules=(
+    rules=found_once(
+        "probes",
         Alert(
             name="LanewatchProbesSkippedBusy",
-            expr=in_pool_of_alias(f"{_BUSY} >= {_FEW}\nand\n{_BUSY} >= {_ALL}"),
+            expr=f"{_BUSY} >= {_FEW}\nand\n{_BUSY} >= {_ALL}",
+            of="alias",
             for_="5m",
             severity="info",
             layer="alias",
@@ -44,7 +46,8 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchProbeBudgetSpent",
-            expr=in_pool_of_alias(f"{latest(PROBE_BUDGET_LEFT.where(), WATCHER_PLACE, pick='min')} == 0"),
+            expr=f"{latest(PROBE_BUDGET_LEFT.where(), WATCHER_PLACE, pick='min')} == 0",
+            of="alias",
             for_="5m",
             severity="ticket",
             layer="exporter",
@@ -57,7 +60,8 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchProbesRateLimited",
-            expr=in_pool_of_alias(_last("rate_limited")),
+            expr=_last("rate_limited"),
+            of="alias",
             for_="5m",
             severity="ticket",
             layer="gateway",
@@ -70,7 +74,8 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchProbesBroken",
-            expr=in_pool_of_alias(_last("error")),
+            expr=_last("error"),
+            of="alias",
             for_="5m",
             severity="ticket",
             layer="exporter",

@@ -13,7 +13,7 @@ from alerts.counters import AWAY
 from alerts.places import BY_CARD, BY_NODE
 from alerts.promql import PLACE, bridged, indent, merged
 from alerts.rule import Record
-from exporter.catalogue import GPUS
+from exporter.catalogue import BUILD_INFO, GPUS
 from exporter.metric import Metric
 from exporter.notable import NOTABLE
 
@@ -118,6 +118,16 @@ def told_lately(metric: Metric, drop: Sequence[str] = PLACE, **where: str) -> st
     """Return what of `metric` is told again, and what was a missed scrape ago on a node that is silent now."""
     before = merged(bridged(again(metric).where(**where)), drop, pick=_worst(metric))
     return f"(\n{indent(told(metric, drop, **where))}\n  or\n{indent(before)}\n    unless {_IS_SCRAPED}\n)"
+
+
+def lately(selector: str) -> str:
+    """Return what is told, and what was a missed scrape ago by an exporter that is silent now, with its place."""
+    return f"(\n  {selector}\n  or\n  {bridged(selector)}\n    unless on (cluster, instance) {BUILD_INFO}\n)"
+
+
+def watched(metric: Metric, drop: Sequence[str] = PLACE, **where: str) -> str:
+    """Return what a watcher tells again of `metric`, or told a missed scrape ago and is silent now."""
+    return merged(f"\n{indent(lately(again(metric).where(**where)))}\n", drop, pick=_worst(metric))
 
 
 def held(now: str) -> str:

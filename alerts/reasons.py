@@ -8,7 +8,8 @@ card's, `crash_loop` the lane's, `node_lost` the node's), and `none`, which is n
 from typing import Final, NamedTuple
 
 from alerts.invariant import is_in
-from alerts.promql import WATCHER_PLACE, in_order, latest
+from alerts.promql import WATCHER_PLACE, in_order
+from alerts.rare import watched
 from alerts.rule import Action, Alert, Group, Layer
 from exporter.catalogue import POOL_VIOLATION, POOL_VIOLATOR_INFO
 
@@ -116,7 +117,7 @@ _REASONS: Final = (
 
 
 def _alert(one: _Reason) -> Alert:
-    holds = f"{latest(POOL_VIOLATION.where(reason=one.reason), WATCHER_PLACE)} == 1"
+    holds = watched(POOL_VIOLATION, WATCHER_PLACE, reason=one.reason)
     return Alert(
         name=one.name,
         expr=f"{holds}\n{_SWITCHING}" if one.may_wait else holds,

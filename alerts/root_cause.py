@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from alerts.places import in_pool_of_alias
+from alerts.found import found_once
 from alerts.promql import WATCHER_PLACE, latest, tell
 from alerts.rule import Alert, Group
 from exporter.catalogue import ALIAS_INFO, ALIAS_ROOT_CAUSE, PROBE_LAST_OUTCOME
@@ -17,10 +17,12 @@ _LANE: Final = f"Lane:{tell(ALIAS_INFO, ['lane'], same='alias')}."
 
 GROUP: Final = Group(
     name="lanewatch-root-cause",
-    rules=(
+    rules=found_once(
+        "root_cause",
         Alert(
             name="LanewatchAliasRootCause",
-            expr=in_pool_of_alias(f"{latest(ALIAS_ROOT_CAUSE.where(cause=f'~{_CAUSES}'), WATCHER_PLACE)} == 1"),
+            expr=f"{latest(ALIAS_ROOT_CAUSE.where(cause=f'~{_CAUSES}'), WATCHER_PLACE)} == 1",
+            of="alias",
             for_="30s",  # seen twice: while the lane itself is being asked the cause may be another
             severity="info",
             layer="alias",

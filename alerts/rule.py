@@ -46,7 +46,7 @@ class Alert:
     """One alert; its runbook is `alerts/runbooks/<name>.md`, its `layer` is the one that failed.
 
     `action` is the first thing to do; None where the expression's own series carries that label. What it finds `of` a
-    card or a node gets the pool of that, by `alerts/found.py`.
+    card, a node, a lane or an alias gets the pool of that, by `alerts/found.py`.
     """
 
     name: str
@@ -57,7 +57,7 @@ class Alert:
     summary: str
     description: str
     for_: str = ""
-    of: Literal["", "card", "node"] = ""
+    of: Literal["", "card", "node", "lane", "alias", "served"] = ""
     labels: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from alerts.places import in_pool_of_lane
+from alerts.found import found_once
 from alerts.promql import WATCHER_PLACE, indent, latest, tell
 from alerts.rule import Alert, Group
 from exporter.catalogue import (
@@ -77,10 +77,12 @@ _HAD_BUILD: Final = f"max without ({_PLACE}, engine, build, model) (last_over_ti
 
 GROUP: Final = Group(
     name="lanewatch-server",
-    rules=(
+    rules=found_once(
+        "server",
         Alert(
             name="LanewatchServerStalled",
-            expr=in_pool_of_lane(_is("stalled")),
+            expr=_is("stalled"),
+            of="lane",
             for_="1m",  # the exporter has waited `stalled_seconds` already
             severity="page",
             layer="server",
@@ -93,7 +95,8 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchServerWedged",
-            expr=in_pool_of_lane(_is("wedged")),
+            expr=_is("wedged"),
+            of="lane",
             for_="1m",
             severity="page",
             layer="server",
@@ -106,7 +109,8 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchServerDown",
-            expr=in_pool_of_lane(f"{_is('~down|stopped')}\nand {_LANE}\n{_SHOULD_SERVE}\nunless {_LANE}\n{_SWITCHING}"),
+            expr=f"{_is('~down|stopped')}\nand {_LANE}\n{_SHOULD_SERVE}\nunless {_LANE}\n{_SWITCHING}",
+            of="lane",
             for_="10m",  # a server that listens only when its model is loaded has had time to
             severity="ticket",  # the alias pages
             layer="server",
@@ -119,7 +123,8 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchServerLoadsLong",
-            expr=in_pool_of_lane(f"(\n{indent(_LONG)}\n)\nand\n{_is('loading')}"),
+            expr=f"(\n{indent(_LONG)}\n)\nand\n{_is('loading')}",
+            of="lane",
             severity="ticket",
             layer="server",
             action="investigate",
@@ -132,7 +137,8 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchServerAsleep",
-            expr=in_pool_of_lane(f"{_is('asleep')}\nand\n{_SLEPT} == 0"),
+            expr=f"{_is('asleep')}\nand\n{_SLEPT} == 0",
+            of="lane",
             for_="2m",
             severity="info",
             layer="server",
@@ -145,9 +151,8 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchServerNotScraped",
-            expr=in_pool_of_lane(
-                f"{_UNREADABLE} == 1\nand {_LANE}\n{_is('~idle|busy')}\nunless {_LANE}\n{_WITHOUT_PAGE}"
-            ),
+            expr=(f"{_UNREADABLE} == 1\nand {_LANE}\n{_is('~idle|busy')}\nunless {_LANE}\n{_WITHOUT_PAGE}"),
+            of="lane",
             for_="10m",
             severity="ticket",
             layer="server",
@@ -161,7 +166,8 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchServerChanged",
-            expr=in_pool_of_lane(f"{latest(_BUILD, WATCHER_PLACE)}\nunless\n{_OLD_BUILD}\nand {_LANE}\n{_HAD_BUILD}"),
+            expr=f"{latest(_BUILD, WATCHER_PLACE)}\nunless\n{_OLD_BUILD}\nand {_LANE}\n{_HAD_BUILD}",
+            of="lane",
             for_="1m",
             severity="info",
             layer="server",
@@ -174,7 +180,8 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchServerUnknown",
-            expr=in_pool_of_lane(f"{_is('unknown')}\nand {_LANE}\n{_SHOULD_SERVE}"),
+            expr=f"{_is('unknown')}\nand {_LANE}\n{_SHOULD_SERVE}",
+            of="lane",
             for_="10m",
             severity="ticket",
             layer="server",

@@ -3,10 +3,9 @@
 from typing import Final
 
 from alerts.promql import PLACE, bridged, indent
-from alerts.rare import again
+from alerts.rare import again, lately
 from alerts.rule import Alert, Group, Record
 from exporter.catalogue import (
-    BUILD_INFO,
     CONFIG_RELOAD_OK,
     GPUS,
     READER_STUCK,
@@ -24,13 +23,8 @@ _REMEMBERED: Final = "15m"  # as long as what an exporter said before it was rep
 _TELLS_OF: Final = f"group by ({_BY}, node) (last_over_time({GPUS}[{_REMEMBERED}]))"
 
 
-def _lately(selector: str) -> str:
-    """Return what is told, and what was a missed scrape ago by an exporter that is silent now."""
-    return f"(\n  {selector}\n  or\n  {bridged(selector)}\n    unless on ({_BY}) {BUILD_INFO}\n)"
-
-
 # `instance` and `pod` stay: the source is one of this exporter, and its place is the name of the patient.
-_DOWN: Final = _lately(str(again(SOURCE_UP)))
+_DOWN: Final = lately(str(again(SOURCE_UP)))
 # A machine without a card or a kubelet is no failure. It is one that it worked before it failed, or that it is there
 # and refuses: `absent` is the only kind of error that says that there is nothing to read.
 _ONCE_WORKED: Final = "lanewatch:source_that_worked:down"
@@ -88,7 +82,7 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchSourceStale",
-            expr=named_by_node(_lately(str(again(SOURCE_LAST_SUCCESS)))),
+            expr=named_by_node(lately(str(again(SOURCE_LAST_SUCCESS)))),
             for_="2m",
             severity="ticket",
             layer="exporter",

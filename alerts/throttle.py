@@ -8,7 +8,7 @@ from typing import Final
 from alerts.card_words import CARD, OWNERS, read_out
 from alerts.found import found_once
 from alerts.promql import indent
-from alerts.rare import NOW, looked, told, told_lately
+from alerts.rare import NOW, looked, only, told, told_lately
 from alerts.rule import Alert, Group, Record
 from exporter.catalogue import (
     GPU_CLOCK_EVENT,
@@ -54,19 +54,13 @@ SHARE: Final = Record(
 )
 _IDLE: Final = Record(
     name="lanewatch:gpu_idle:mean10m",
-    expr=f"max without (instance, pod) (avg_over_time({GPU_UTILIZATION}[10m])) < {_IDLE_RATIO}",
+    expr=only(f"avg_over_time({GPU_UTILIZATION}[10m])", f"< {_IDLE_RATIO}"),
     labels=("node", "gpu_uuid"),
 )
 
 
 def _share(reasons: str) -> str:
     return f'{SHARE.name}{{reason=~"{reasons}"}}'
-
-
-def _not_told(reason: str) -> str:
-    """Return what leaves cards out that tell of this reason, in whatever way."""
-    told_by = (metric.where(reason=reason) for metric in (GPU_THROTTLE, GPU_CLOCK_EVENT))
-    return "".join(f"\n  unless {_JOIN} {selector}" for selector in told_by)
 
 
 def _under_load(reason: str) -> str:
@@ -79,7 +73,7 @@ _BY_HARDWARE: Final = Record(
     name="lanewatch:gpu_hardware_throttle:share10m",
     expr=(
         f"{_share('hw_thermal|power_brake')}\n"
-        f"or\n(\n  {_share('thermal')}{_not_told('hw_thermal')}\n)\n"
+        f"or\n{_share('thermal')}\n"
         f"or\n(\n{indent(_under_load('hw_slowdown'))}\n"
         f"  unless {_JOIN}\n  {_share('hw_thermal|power_brake|thermal')}\n)"
     ),

@@ -10,7 +10,7 @@ from typing import Final
 from alerts.edges import RULER, in_time
 from alerts.from_engines_times import LANE_ANSWERS, LANE_SECONDS
 from alerts.from_gateway import GATEWAY_REQUESTS, GATEWAY_SECONDS
-from alerts.places import ALIAS_POOL, LANE_POOL
+from alerts.places import ALIAS_POOL, BY_SERVED, LANE_POOL, USERS_POOL
 from alerts.promql import WATCHER_PLACE, indent, latest
 from alerts.rule import Group, Record
 from alerts.slo import WINDOWS, attempt_increase
@@ -20,10 +20,8 @@ from exporter.metric import Metric
 PROMISE: Final = "lanewatch:users_promise:seconds"
 USERS_BUDGET: Final = "lanewatch:users_budget:ratio"
 SECONDS: Final = "lanewatch:users_seconds:increase5m"
-POOL: Final = "lanewatch:users_pool:info"
 
-SUBJECT: Final = "cluster, alias, lane"  # one of alias and lane is there
-BY: Final = f"{SUBJECT}, slo"
+BY: Final = f"{BY_SERVED}, slo"
 _LABELS: Final = ("alias", "lane", "slo")
 _BASE: Final = "5m"
 _INTERVAL_SECONDS: Final = 30  # of the group: how often what is summed over longer windows is recorded
@@ -76,7 +74,7 @@ _PROMISED: Final = (
     Record(name=PROMISE, expr=_of_both(_promised(PROBE_SLO_THRESHOLD)), labels=_LABELS),
     Record(name=USERS_BUDGET, expr=_of_both(f"1 - {_promised(PROBE_SLO_OBJECTIVE)}"), labels=_LABELS),
     Record(
-        name=POOL,
+        name=USERS_POOL,
         expr=f"max by (cluster, alias, pool) ({ALIAS_POOL})\nor\nmax by (cluster, lane, pool) ({LANE_POOL})",
         labels=("alias", "lane", "pool"),
     ),
@@ -169,7 +167,7 @@ def _certain(window: str) -> str:
         f"or\nsum by (cluster, lane) (increase({LANE_SERVED_EVENTS}[{window}]))"
     )
     whole = f'{event_increase(window)}{{slo=~"first_token|total"}}'
-    less = f"{whole} - on ({SUBJECT}) group_left () (\n{indent(probes)}\n)"
+    less = f"{whole} - on ({BY_SERVED}) group_left () (\n{indent(probes)}\n)"
     return f"clamp_min(\n{indent(less)}\n, 0)\nor\n{event_increase(window)}"
 
 

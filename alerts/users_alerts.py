@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from typing import Final
 
 from alerts import users
+from alerts.found import found_once
 from alerts.from_gateway import GATEWAY_REQUESTS
 from alerts.promql import indent
 from alerts.rule import Alert, Group, Severity
 from alerts.slo import TIERS, Tier
-from alerts.users import BY, POOL, PROMISE, SUBJECT, USERS_BUDGET, bad_increase, bad_ratio, certain_increase
+from alerts.users import BY, PROMISE, USERS_BUDGET, bad_increase, bad_ratio, certain_increase
 
 # Of the long window. At 99 % and a burn rate of 14.4, 100 requests need 15 bad ones; of pairs of tokens there are
 # hundreds in one answer, so a hundred times as many are asked for.
@@ -28,12 +29,6 @@ _TAIL_REQUESTS: Final = 500  # 1 % of fewer are not five
 
 _WHO: Final = "{{ with $labels.alias }}alias {{ . }}{{ else }}lane {{ $labels.lane }}{{ end }}"
 _SHARE: Final = "{{ $value | humanizePercentage }}"
-
-
-def _placed(expr: str) -> str:
-    """Return `expr` with the pool of its alias or lane as a label where it is known."""
-    inner = indent(expr)
-    return f"(\n{inner}\n) * on ({SUBJECT}) group_left (pool) {POOL}\nor\n(\n{inner}\n) unless on ({SUBJECT}) {POOL}"
 
 
 def _burns(tier: Tier, slos: str) -> str:
@@ -57,7 +52,7 @@ def _enough(window: str) -> str:
 
 def _any_burns(severity: Severity, slos: str) -> str:
     tiers: Sequence[Tier] = [tier for tier in TIERS if tier.severity == severity]
-    return _placed("\nor\n".join(f"(\n{indent(_burns(tier, slos))}\n)" for tier in tiers))
+    return "\nor\n".join(f"(\n{indent(_burns(tier, slos))}\n)" for tier in tiers)
 
 
 def _within(results: str) -> str:
@@ -78,10 +73,12 @@ _SLOWEST: Final = (
 
 GROUP: Final = Group(
     name="lanewatch-users-alerts",
-    rules=(
+    rules=found_once(
+        "users",
         Alert(
             name="LanewatchUsersBudgetBurnsFast",
             expr=_any_burns("page", "availability"),
+            of="served",
             for_="2m",
             severity="page",
             layer="alias",
@@ -95,6 +92,7 @@ GROUP: Final = Group(
         Alert(
             name="LanewatchUsersTimeBurnsFast",
             expr=_any_burns("page", _TIMES),
+            of="served",
             for_="2m",
             severity="ticket",  # slow is not down
             layer="alias",
@@ -108,6 +106,7 @@ GROUP: Final = Group(
         Alert(
             name="LanewatchUsersBudgetBurnsSlowly",
             expr=_any_burns("ticket", f"availability|{_TIMES}"),
+            of="served",
             for_="15m",
             severity="ticket",
             layer="alias",
@@ -120,7 +119,8 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchUsersServerErrors",
-            expr=_placed(_FAILED),
+            expr=_FAILED,
+            of="served",
             for_="5m",
             severity="ticket",
             layer="alias",
@@ -134,7 +134,8 @@ GROUP: Final = Group(
         ),
         Alert(
             name="LanewatchUsersSlowest",
-            expr=_placed(_SLOWEST),
+            expr=_SLOWEST,
+            of="served",
             for_="15m",
             severity="ticket",
             layer="alias",

@@ -19,7 +19,7 @@ _OF_OWNER: Final = (*_LABELS, "owner_namespace", "owner_pod")
 
 # Of its time: high enough that the working hours of each day are part of the level, and a growth is seen for hours.
 _USUAL: Final = 0.75
-_GROWN: Final = 0.02  # of the card: libraries and graphs take some hundred MiB after a server has become ready
+_GROWN: Final = 0.02  # of that: libraries and graphs take some hundred MiB after a server has become ready
 _SOON_SECONDS: Final = 4 * 3600
 _SLOPE_SECONDS: Final = 2 * 3600
 
@@ -61,9 +61,7 @@ _SLOPE: Final = Record(
 )
 _FREE: Final = recent(GPU_MEMORY_FREE.where(), pick="min")
 _TOTAL: Final = recent(GPU_MEMORY_TOTAL.where())
-_USED: Final = recent(GPU_MEMORY_USED.where())
-# Of a card with little left, what is in use is nearly all of it.
-_ABOVE: Final = f"(\n{indent(_USED)}\n  - on ({_KEY}) group_left ()\n  {_STEADY.name}\n)"
+_ABOVE: Final = f"(\n{indent(recent(GPU_MEMORY_USED.where()))}\n  - on ({_KEY}) group_left ()\n  {_STEADY.name}\n)"
 
 GROUP: Final = Group(
     name="lanewatch-vram-growth",
@@ -75,7 +73,10 @@ GROUP: Final = Group(
         _SLOPE,
         Alert(
             name="LanewatchVramNearlyFull",
-            expr=f"{_ABOVE}\n  > {_GROWN} *\n{_USED}\nand on ({_KEY})\n{told_lately(GPU_MEMORY_FREE)}",
+            expr=(
+                f"{_ABOVE}\n  > on ({_KEY}) group_left ()\n  {_GROWN} * {_STEADY.name}\n"
+                f"and on ({_KEY})\n{told_lately(GPU_MEMORY_FREE)}"
+            ),
             for_="10m",
             of="card",
             severity="ticket",

@@ -967,6 +967,13 @@ NOTABLE_SOURCE_ERRORS = _notable(SOURCE_ERRORS, "kinds that were counted, but fo
 NOTABLE_SOURCE_LAST_SUCCESS = _notable(
     SOURCE_LAST_SUCCESS, "sources that say that they work, and were read long before another"
 )
+NOTABLE_POOL_VIOLATION = _notable(POOL_VIOLATION, "reasons that hold")
+NOTABLE_NODE_CARD_AGREEMENT = _notable(NODE_CARD_AGREEMENT, "facts about which views disagree, or tell nothing")
+NOTABLE_NODE_CARD_ODD_VIEW = _notable(NODE_CARD_ODD_VIEW, "views that are odd")
+NOTABLE_NODE_BASELINE = _notable(NODE_BASELINE, "checks that fail")
+NOTABLE_LANE_REQUEST_RATIO = _notable(LANE_REQUEST_RATIO, "lanes that ask for at least 95 % of a node")
+NOTABLE_LANE_REQUEST_DRIFT = _notable(LANE_REQUEST_DRIFT, "lanes whose share changed by more than 5 %")
+NOTABLE_AGENT_UP = _notable(AGENT_UP, "agents that do not answer")
 NOTABLE_UP = _notable(GPU_UP, "cards that do not answer")
 NOTABLE_UNAVAILABLE = _notable(GPU_UNAVAILABLE, "reasons that hold now")
 NOTABLE_SHARING = _notable(GPU_SHARING, "the mode in which a card is shared")
@@ -995,6 +1002,8 @@ NOTABLE_EVENTS = _notable(GPU_EVENTS, "events that there were")
 NOTABLE_OWNERSHIP = _notable(GPU_OWNERSHIP, "the state that a card is in")
 NOTABLE_PART_PROCESSES = _notable(GPU_PART_PROCESSES, "the dead")
 NOTABLE_CLOCK_EVENT = _notable(GPU_CLOCK_EVENT, "reasons that hold the clock down now")
-NOTABLE_THROTTLE = _notable(GPU_THROTTLE, "reasons for which there were any")
+NOTABLE_THROTTLE = _notable(
+    GPU_THROTTLE, "reasons for which there were any, thermal only where nothing tells of hw_thermal"
+)
 
 METRICS: Final[tuple[Metric, ...]] = tuple(value for value in tuple(globals().values()) if isinstance(value, Metric))

@@ -1,4 +1,4 @@
-"""What is not as on a well card, told once more under a name of its own.
+"""What is not as on a well card, or node, told once more under a name of its own.
 
 Nearly all series of a fleet say that nothing happened: 0 of each Xid, up of each link, as many lanes as there could be.
 Each is there for whoever asks, and for the first event to be a rise. Who asks for what is wrong with thousands of
@@ -22,6 +22,8 @@ LOWERED: Final = 0.99  # of the default: power limits are set in whole watts
 FANTASTIC: Final = 2  # times the highest power limit of the card: nothing draws that for minutes
 LEAST_WATTS: Final = 1  # the most frugal card draws more while it does nothing
 WORKS: Final = 0.1  # of the time: what does less may sleep
+FILLS_NODE: Final = 0.95  # of what a node can give: what is left is less than what daemons ask for
+DRIFTED: Final = 0.05  # a kubelet that reserves a little more is no news
 MISSED_READINGS: Final = 3
 GRACE_SECONDS: Final = 30  # the longest deadline of a reading, and the page that is made of it
 
@@ -79,6 +81,12 @@ def _is_implausible(sample: Sample, beside: Beside) -> bool:
     return is_too_much or (sample.value < LEAST_WATTS and busy is not None and busy > WORKS)
 
 
+def _is_throttled(sample: Sample, beside: Beside) -> bool:
+    """Whether there was any; the sum of heat of both kinds says nothing where the card tells the worse kind apart."""
+    told_apart = [beside.get(metric, "hw_thermal") for metric in (c.GPU_THROTTLE, c.GPU_CLOCK_EVENT)]
+    return sample.value != 0 and not (_is_of(sample, "thermal") and told_apart != [None, None])
+
+
 def _is_stale(sample: Sample, beside: Beside) -> bool:
     """Whether a source that says that it works was read long before another one of the same page."""
     newest = max(one.value for one in beside.told[c.SOURCE_LAST_SUCCESS])
@@ -102,6 +110,13 @@ NOTABLE: Final[Mapping[Metric, Notable]] = {
     c.SOURCE_UP: Notable(c.NOTABLE_SOURCE_UP, _NOT_ONE, is_low=True),
     c.SOURCE_ERRORS: Notable(c.NOTABLE_SOURCE_ERRORS, _unlike(0.0, state="absent")),
     c.SOURCE_LAST_SUCCESS: Notable(c.NOTABLE_SOURCE_LAST_SUCCESS, _is_stale),
+    c.POOL_VIOLATION: Notable(c.NOTABLE_POOL_VIOLATION, _NOT_ZERO),
+    c.NODE_CARD_AGREEMENT: Notable(c.NOTABLE_NODE_CARD_AGREEMENT, _unlike(0.0, state="agree")),
+    c.NODE_CARD_ODD_VIEW: Notable(c.NOTABLE_NODE_CARD_ODD_VIEW, _NOT_ZERO),
+    c.NODE_BASELINE: Notable(c.NOTABLE_NODE_BASELINE, _NOT_ONE, is_low=True),
+    c.LANE_REQUEST_RATIO: Notable(c.NOTABLE_LANE_REQUEST_RATIO, lambda sample, _beside: sample.value >= FILLS_NODE),
+    c.LANE_REQUEST_DRIFT: Notable(c.NOTABLE_LANE_REQUEST_DRIFT, lambda sample, _beside: abs(sample.value) > DRIFTED),
+    c.AGENT_UP: Notable(c.NOTABLE_AGENT_UP, _NOT_ONE, is_low=True),
     c.GPU_UP: Notable(c.NOTABLE_UP, _NOT_ONE, is_low=True),
     c.GPU_UNAVAILABLE: Notable(c.NOTABLE_UNAVAILABLE, _NOT_ZERO),
     c.GPU_SHARING: Notable(c.NOTABLE_SHARING, _unlike(0.0, state="none")),
@@ -140,7 +155,7 @@ NOTABLE: Final[Mapping[Metric, Notable]] = {
         c.NOTABLE_PART_PROCESSES, lambda sample, _beside: _is_of(sample, "dead") and sample.value > 0
     ),
     c.GPU_CLOCK_EVENT: Notable(c.NOTABLE_CLOCK_EVENT, _unlike(0.0, state="idle")),
-    c.GPU_THROTTLE: Notable(c.NOTABLE_THROTTLE, _NOT_ZERO),
+    c.GPU_THROTTLE: Notable(c.NOTABLE_THROTTLE, _is_throttled),
 }
 
 

@@ -28,6 +28,9 @@ from exporter.catalogue import (
     LANE_START_LAST,
     METRICS,
     NODE_CARD_ODD_VIEW,
+    NOTABLE_NODE_BASELINE,
+    NOTABLE_NODE_CARD_AGREEMENT,
+    NOTABLE_POOL_VIOLATION,
     POOL_STATE,
     POOL_VIOLATOR_INFO,
     PROBE_PHASE,
@@ -35,7 +38,7 @@ from exporter.catalogue import (
     SERIES_DROPPED,
     XID_STORE_ERRORS,
 )
-from exporter.facts import agreement, presence
+from exporter.facts import agreement, baseline, presence
 from exporter.facts.attribution import HELD_PARTS
 from exporter.facts.cold_start import PHASES
 from exporter.facts.violators import VIOLATIONS
@@ -70,6 +73,9 @@ _GIVEN = _TARGET_LABELS | {"alias", "gpu_uuid", "lane", "lane_namespace", "node"
 # Closed lists of the code, where a page has only what is so at its instant: violators, phases that were reached.
 _CLOSED: Mapping[tuple[Metric, str], Collection[str]] = {
     (POOL_VIOLATOR_INFO, "reason"): VIOLATIONS,
+    (NOTABLE_POOL_VIOLATION, "reason"): VIOLATIONS,
+    (NOTABLE_NODE_CARD_AGREEMENT, "state"): ("disagree", "unknown"),
+    (NOTABLE_NODE_BASELINE, "check"): baseline.CHECKS,
     (LANE_START_LAST, "phase"): PHASES,
     (GPUS, "view"): presence.VIEWS,
     (NODE_CARD_ODD_VIEW, "view"): agreement.VIEWS,

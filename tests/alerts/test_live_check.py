@@ -150,7 +150,15 @@ def test_a_server_with_all_but_one_metric_names_the_rules_that_miss_it() -> None
     # what asks for what was found misses what it is found in, and what asks for what is told again the whole of it
     lost = {"LanewatchGpuUnavailable", "lanewatch:gpu_unavailable:found", "lanewatch:card_found:pool"}
     shared = {"LanewatchGpuSharingChanged", "lanewatch:gpu_sharing_changed:found", "lanewatch:ownership_found:pool"}
-    asking = {*lost, *shared, "lanewatch:gpu_lost:now", "lanewatch:gpu_lost:last2m"}
+    dies = {"LanewatchGpuMemoryRetiring", "lanewatch:gpu_memory_retiring:found", "lanewatch:ecc_found:pool"}
+    asking = {
+        *lost,
+        *shared,
+        *dies,
+        "lanewatch:gpu_lost:now",
+        "lanewatch:gpu_lost:last2m",
+        "lanewatch:fleet_gpus_up:sum",
+    }
     assert (missed, told["verdict"], result.exit_code) == (expected | asking, "warn", 10)
 
 

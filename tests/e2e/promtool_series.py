@@ -12,7 +12,7 @@ from typing import Any, Final
 import yaml
 
 from e2e.tools import ROOT
-from exporter.catalogue import BUILD_INFO, GPUS, METRICS, PROBE_ATTEMPTS, PROBES, SOURCE_UP
+from exporter.catalogue import BUILD_INFO, GPUS, METRICS, PROBE_ATTEMPTS, PROBES
 from exporter.metric import Metric, Sample
 from exporter.notable import NOTABLE, told_again
 
@@ -146,8 +146,9 @@ def _counted(place: Mapping[str, str], page: Mapping[Series, Metric]) -> Iterato
 
 
 def _introduced(place: Mapping[str, str], page: Mapping[Series, Metric]) -> Iterator[Series]:
-    """Yield what each page says of its exporter, for one that tells of its sources, unless it is given."""
-    if SOURCE_UP in page.values() and BUILD_INFO not in page.values():
+    """Yield what each page says of its exporter, for one that tells more than of cards, unless it is given."""
+    tells_again = {metric for metric in page.values() if metric in NOTABLE and "gpu_uuid" not in metric.labels}
+    if tells_again and BUILD_INFO not in page.values():
         yield Series(str(BUILD_INFO), {**place, "version": "1", "simulated": "false"}, _scraped(page))
 
 

@@ -75,6 +75,14 @@ _SOURCES: Final = {
     "events": replace(reference_node.SNAPSHOT.sources["events"], last_success_at=AT - 600),
 }
 _PROCESSES: Final = Processes(by_pid={**reference_node.PROCESSES.by_pid, 4712: ProcessInfo(pid=4712, is_dead=True)})
+# Since the lanes' requests were written the node lost a quarter of its memory, and what keeps others off.
+_NODES: Final = replace(
+    reference_cluster.NODES,
+    nodes=tuple(
+        replace(one, taints=(), allocatable={**one.allocatable, "memory": 0.75 * one.allocatable["memory"]})
+        for one in reference_cluster.NODES.nodes
+    ),
+)
 _ENDED: Final = Termination(reason="OOMKilled", exit_code=137, at=AT - 30)
 _INTRUDER: Final = replace(
     reference_cluster.POD,
@@ -110,6 +118,7 @@ def snapshot() -> Snapshot:
             ),
             lost=4,
         ),
+        nodes=_NODES,
         pci=PciBus(
             devices=(
                 PciDevice(bus_id="0000:01:00.0", vendor="nvidia"),

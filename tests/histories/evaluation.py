@@ -18,13 +18,15 @@ from typing import Any, Final
 import httpx
 import yaml
 
-from alerts.places import in_pool_of_alias
+from alerts.places import ALIAS_POOL, BY_ALIAS, in_pool
 from alerts.render import FOLDER
 from e2e.processes import LOOPBACK, Command, answers, free_port, running
 from e2e.tools import ROOT, tool
 
 _GROUPS: Final = ("availability", "heartbeat", "slo")
-_RECORDED: Final = re.compile(r"(lanewatch:alias_switch:info|lanewatch:probe_\w+:\w+)(\{[^}]*\})?(\[\w+\])?")
+_RECORDED: Final = re.compile(
+    r"(lanewatch:alias_switch:info|lanewatch:probe_\w+:\w+|lanewatch:\w+:found)(\{[^}]*\})?(\[\w+\])?"
+)
 _MATCHER: Final = re.compile(r'(\w+)="([^"]*)"')
 _LOOKBACK: Final = 75  # seconds; blocks hold no marks of staleness, so a series ends when a scrape is surely missed
 _MOST_STEPS: Final = 10_000  # of one answer
@@ -124,10 +126,10 @@ def serving(lines: Iterable[str], directory: Path) -> Iterator[str]:
 
 
 def _without_pool(expr: str) -> str:
-    """Return what is left of `in_pool_of_alias` where no pool is known, as in these histories: half of the work."""
+    """Return what is left of `in_pool` where no pool is known, as in these histories: half of the work."""
     inner, found, _ = expr.removeprefix("(\n").partition("\n) * on (cluster, alias) group_left (pool) ")
     plain = textwrap.dedent(inner)
-    return plain if found and in_pool_of_alias(plain) == expr else expr
+    return plain if found and in_pool(plain, ALIAS_POOL, BY_ALIAS) == expr else expr
 
 
 def _expand(expr: str, recorded: Mapping[str, str]) -> str:
