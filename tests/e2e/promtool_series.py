@@ -19,6 +19,7 @@ from exporter.notable import NOTABLE, told_again
 Values = tuple[str, ...]  # one a scrape: a number, `_` (nothing was scraped) or `stale` (the target was lost)
 GONE: Final = ("_", "stale")
 
+ON_EACH_PAGE: Final = frozenset({str(GPUS), str(BUILD_INFO)})
 _REPEATED: Final = re.compile(r"(?P<first>[^x+]+?|_)(?P<step>[+-][\d.eE]+)?x(?P<times>\d+)")
 _LABEL: Final = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 _COUNTERS: Final = ("_total", "_bucket", "_sum", "_count")
