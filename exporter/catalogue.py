@@ -755,7 +755,11 @@ PROBE_ATTEMPTS = _counter(
     "kind",
     "outcome",
 )
-PROBES = _counter("probes", "Probes of an alias through the gateway that were made, whatever came of them.", "alias")
+PROBES = _counter(
+    "probes",
+    "All of lanewatch_probe_attempts_total of an alias: its turns, whatever came of them, skipped or not.",
+    "alias",
+)
 PROBE_SLO_EVENTS = _counter(
     "probe_slo_events", "Probes that count for this objective. Skipped ones do not.", "alias", "slo"
 )

@@ -48,7 +48,7 @@ Test = Callable[[Sample, Beside], bool]
 
 def _unlike(usual: float, state: str = "") -> Test:
     """Return whether a value is not the usual one, and its series not that of the usual state."""
-    return lambda sample, _beside: sample.value != usual and not (state and state in sample.labels)
+    return lambda sample, _beside: sample.value != usual and not (state and _is_of(sample, state))
 
 
 def _below(metric: Metric, share: float, *, part: str = "", other: str = "") -> Test:
@@ -57,7 +57,7 @@ def _below(metric: Metric, share: float, *, part: str = "", other: str = "") -> 
 
 
 def _is_of(sample: Sample, part: str) -> bool:
-    return not part or part in sample.labels
+    return not part or sample.labels[-1] == part
 
 
 def _is_nobodys(sample: Sample, _beside: Beside) -> bool:
@@ -83,8 +83,9 @@ def _is_implausible(sample: Sample, beside: Beside) -> bool:
 
 def _is_throttled(sample: Sample, beside: Beside) -> bool:
     """Whether there was any; the sum of heat of both kinds says nothing where the card tells the worse kind apart."""
-    told_apart = [beside.get(metric, "hw_thermal") for metric in (c.GPU_THROTTLE, c.GPU_CLOCK_EVENT)]
-    return sample.value != 0 and not (_is_of(sample, "thermal") and told_apart != [None, None])
+    if sample.value == 0 or not _is_of(sample, "thermal"):
+        return sample.value != 0
+    return all(beside.get(metric, "hw_thermal") is None for metric in (c.GPU_THROTTLE, c.GPU_CLOCK_EVENT))
 
 
 def _is_stale(sample: Sample, beside: Beside) -> bool:

@@ -112,6 +112,25 @@ def test_what_cannot_be_judged_or_is_as_it_should_be_is_not_told_again(
     assert dict(told_again({metric: [metric.sample(value, **labels)]}))[NOTABLE[metric].metric] == []
 
 
+def test_heat_of_both_kinds_is_not_told_again_where_the_worse_kind_is_told_apart() -> None:
+    """However it is told: as seconds, or as what holds the clock down now."""
+    heat = c.GPU_THROTTLE.sample(9, **_CARD, reason="thermal")
+    for apart in (c.GPU_THROTTLE, c.GPU_CLOCK_EVENT):
+        told = {c.GPU_THROTTLE: [heat]}
+        told.setdefault(apart, []).append(apart.sample(0, **_CARD, reason="hw_thermal"))
+        assert dict(told_again(told))[c.NOTABLE_THROTTLE] == []
+
+
+def test_a_node_may_be_called_as_a_part_of_a_card_is() -> None:
+    """Only the last label says which part a reading is of."""
+    card = {"node": "memory", "gpu_uuid": "GPU-1"}
+    told = {
+        c.GPU_TEMPERATURE: [c.GPU_TEMPERATURE.sample(104, **card, sensor="gpu")],
+        c.GPU_TEMPERATURE_LIMIT: [c.GPU_TEMPERATURE_LIMIT.sample(105, **card, limit="memory_max")],
+    }
+    assert dict(told_again(told))[c.NOTABLE_TEMPERATURE] == []
+
+
 @pytest.mark.parametrize(
     ("read_at", "is_up", "told_again_of"),
     [

@@ -69,6 +69,7 @@ def test_every_counter_is_born_at_zero() -> None:
     kinds = {"fast": "chat", "embed": "embeddings"}
     promises = {("fast", slo): 0 for slo in SLOS} | {("embed", "availability"): 0}
     assert series(ledger, catalogue.PROBE_ATTEMPTS) == {(a, k, o): 0 for a, k in kinds.items() for o in OUTCOMES}
+    assert series(ledger, catalogue.PROBES) == {(alias,): 0 for alias in kinds}
     assert series(ledger, catalogue.PROBE_SLO_EVENTS) == promises
     assert series(ledger, catalogue.PROBE_SLO_BAD_EVENTS) == promises
     assert series(ledger, catalogue.PROBE_TOKENS) == {
@@ -227,6 +228,7 @@ def test_a_skipped_probe_leaves_the_last_result() -> None:
     assert (after.last, after.last_outcome, after.events) == (before.last, "ok", before.events)
     assert (after.passive, after.busy_in_a_row, after.skipped) == (1, 1, "skipped_busy")
     assert series(ledger, catalogue.PROBE_ATTEMPTS)["fast", "chat", "skipped_busy"] == 1
+    assert series(ledger, catalogue.PROBES)[("fast",)] == 2
 
 
 def test_a_skip_is_a_turn_and_no_attempt() -> None:

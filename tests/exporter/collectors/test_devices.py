@@ -64,3 +64,25 @@ def test_an_instance_names_its_card() -> None:
     instance = Device(uuid="MIG-a", index=0, parent_uuid="GPU-a", mig_profile="1g.10gb")
 
     assert _samples(instance, "lanewatch_gpu_mig_info") == {("GPU-a", "1g.10gb"): 1.0}
+
+
+@pytest.mark.parametrize(
+    ("limits", "own", "expected"),
+    [
+        pytest.param({"slowdown": 92.0}, 8.0, 8.0, id="the card's own word"),
+        pytest.param({"slowdown": 92.0}, None, 2.0, id="by its limit"),
+        pytest.param({"shutdown": 97.0}, None, None, id="without a limit to slow down at"),
+    ],
+)
+def test_a_margin_is_what_the_card_says_or_what_its_limit_leaves(
+    limits: dict[str, float], own: float | None, expected: float | None
+) -> None:
+    """Some cards count from where they begin to slow down, which is below the limit that they tell."""
+    card = dataclasses.replace(
+        _CARD,
+        temperatures_celsius={"gpu": 90.0},
+        temperature_limits_celsius=limits,
+        temperature_margin_celsius=own,
+    )
+    family = _families(card).get("lanewatch_gpu_temperature_margin_celsius")
+    assert (family.samples[0].value if family else None) == expected
