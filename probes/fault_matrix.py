@@ -69,6 +69,7 @@ FAULTS: Final[tuple[Fault, ...]] = (
         "real",
         "backend_process",
         "501 from the lane, asked directly too",
+        at_first=("alias_route",),  # until the lane is asked directly again
     ),
     Fault(
         "no tool is called",
