@@ -70,11 +70,11 @@ def _or_none(record: Record, known: str) -> Record:
     return replace(record, expr=f"{record.expr}\nor\nmax by ({kept}) ({known}) * 0")
 
 
-def _read(label: str, value: str) -> str:
-    """Return the drivers that are read, by whom this is counted."""
-    return f'label_replace({c.SOURCE_UP.where(source="~nvml|simulated")}, "{label}", "{value}", "", "")'
+def _as(series: str, label: str, value: str) -> str:
+    return f'label_replace({series}, "{label}", "{value}", "", "")'
 
 
+_READ: Final = c.SOURCE_UP.where(source="~nvml|simulated")  # drivers that are read, by whom this is counted
 _NEW_XIDS: Final = f"sum by (cluster, class) (\n{indent(xid.XIDS.grew(_HOUR))}\n)"
 
 _ALL: Final = f"sum by (cluster) ({CARDS})"
@@ -83,11 +83,11 @@ _LOST: Final = f"count by (cluster) ({card.LOST_NOW.name})"
 _CARDS: Final = (
     _count(CARDS, c.GPU_INFO, _CARD, "model"),
     Record(name=ANSWERING, expr=f"{_ALL}\n- (\n  {_LOST}\n  or\n  {_ALL} * 0\n)", labels=()),
-    _or_none(_sum(UNAVAILABLE, card.WHY.name, _CARD, "reason"), f'label_replace({CARDS}, "reason", "lost", "", "")'),
+    _or_none(_sum(UNAVAILABLE, card.WHY.name, _CARD, "reason"), _as(CARDS, "reason", "lost")),
     _sum(OWNERSHIP, vram.OWNERSHIP.name, _CARD, "state"),
     _sum(IDLE, _rate(c.GPU_OWNED_IDLE), _CARD),
-    _or_none(_sum(THROTTLED, throttle.SHARE.name, _CARD, "reason"), _read("reason", "power_cap")),
-    _or_none(Record(name=XIDS, expr=_NEW_XIDS, labels=("class",)), _read("class", "hardware")),
+    _or_none(_sum(THROTTLED, throttle.SHARE.name, _CARD, "reason"), _as(_READ, "reason", "power_cap")),
+    _or_none(Record(name=XIDS, expr=_NEW_XIDS, labels=("class",)), _as(_READ, "class", "hardware")),
     _sum(MEMORY_TOTAL, c.GPU_MEMORY_TOTAL, _CARD),
     _sum(MEMORY_USED, c.GPU_MEMORY_USED, _CARD),
     _sum(POWER, c.GPU_POWER, _CARD),

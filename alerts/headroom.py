@@ -10,9 +10,7 @@ from alerts.rare import only, watched
 from alerts.rule import Alert, Group
 from exporter.catalogue import LANE_REQUEST_DRIFT, LANE_REQUEST_RATIO, NODE_CPU, NODE_MEMORY
 from exporter.metric import Metric
-
-# What an agent, an exporter and a log shipper ask for together: on the reference node 0.05 are 0.75 cores and 2.7 GiB.
-_LEAST_FREE: Final = 0.05
+from exporter.notable import LEAST_FREE
 
 _FILLS: Final = watched(LANE_REQUEST_RATIO)
 _DRIFTED: Final = f"abs(\n{indent(watched(LANE_REQUEST_DRIFT))}\n)"
@@ -21,7 +19,7 @@ _DRIFTED: Final = f"abs(\n{indent(watched(LANE_REQUEST_DRIFT))}\n)"
 def _free(metric: Metric, resource: str) -> str:
     """Return the free share of what the node can give: the parts of a node add up to that."""
     free, parts = bridged(metric.where(part="free")), bridged(str(metric))
-    share = only(f"{free} / ignoring (part) sum without (part) ({parts})", f"< {_LEAST_FREE}", pick="min")
+    share = only(f"{free} / ignoring (part) sum without (part) ({parts})", f"< {LEAST_FREE}", pick="min")
     return f'label_replace(\n{share}, "resource", "{resource}", "", ""\n)'
 
 
@@ -43,7 +41,7 @@ GROUP: Final = Group(
             summary="The node of a lane has no place for daemons",
             description=(
                 "{{ $value | humanizePercentage }} of the {{ $labels.resource }} that node {{ $labels.node }} can give "
-                f"is requested by nobody for 15 minutes, less than {_LEAST_FREE:.0%}: a DaemonSet that is rolled, the "
+                f"is requested by nobody for 15 minutes, less than {LEAST_FREE:.0%}: a DaemonSet that is rolled, the "
                 "device plugin's too, may find no place. See who requests it, by part."
             ),
         ),

@@ -117,12 +117,12 @@ def told(metric: Metric, drop: Sequence[str] = PLACE, **where: str) -> str:
 def told_lately(metric: Metric, drop: Sequence[str] = PLACE, **where: str) -> str:
     """Return what of `metric` is told again, and what was a missed scrape ago on a node that is silent now."""
     before = merged(bridged(again(metric).where(**where)), drop, pick=_worst(metric))
-    return f"(\n{indent(told(metric, drop, **where))}\n  or\n{indent(before)}\n    unless {_IS_SCRAPED}\n)"
+    return _or_before(told(metric, drop, **where), before, _IS_SCRAPED)
 
 
 def lately(selector: str) -> str:
     """Return what is told, and what was a missed scrape ago by an exporter that is silent now, with its place."""
-    return f"(\n  {selector}\n  or\n  {bridged(selector)}\n    unless on (cluster, instance) {BUILD_INFO}\n)"
+    return _or_before(selector, bridged(selector), f"on (cluster, instance) {BUILD_INFO}")
 
 
 def watched(metric: Metric, drop: Sequence[str] = PLACE, **where: str) -> str:
@@ -132,12 +132,16 @@ def watched(metric: Metric, drop: Sequence[str] = PLACE, **where: str) -> str:
 
 def held(now: str) -> str:
     """Return what is recorded as `now`, and what was a missed scrape ago on a node that is silent now."""
-    return f"(\n  {now}\n  or\n  {bridged(now)}\n    unless {_IS_SCRAPED}\n)"
+    return _or_before(now, bridged(now), _IS_SCRAPED)
 
 
 def again(metric: Metric) -> Metric:
     """Return the metric under which the exporter tells again what of `metric` is not as usual."""
     return NOTABLE[metric].metric
+
+
+def _or_before(now: str, before: str, is_scraped: str) -> str:
+    return f"(\n{indent(now)}\n  or\n{indent(before)}\n    unless {is_scraped}\n)"
 
 
 def _worst(metric: Metric) -> str:

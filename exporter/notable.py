@@ -22,76 +22,73 @@ LOWERED: Final = 0.99  # of the default: power limits are set in whole watts
 FANTASTIC: Final = 2  # times the highest power limit of the card: nothing draws that for minutes
 LEAST_WATTS: Final = 1  # the most frugal card draws more while it does nothing
 WORKS: Final = 0.1  # of the time: what does less may sleep
-FILLS_NODE: Final = 0.95  # of what a node can give: what is left is less than what daemons ask for
+# What an agent, an exporter and a log shipper ask for together: on the reference node 0.05 are 0.75 cores and 2.7 GiB.
+LEAST_FREE: Final = 0.05
+FILLS_NODE: Final = 1 - LEAST_FREE
 DRIFTED: Final = 0.05  # a kubelet that reserves a little more is no news
 MISSED_READINGS: Final = 3
 GRACE_SECONDS: Final = 30  # the longest deadline of a reading, and the page that is made of it
 
-
-@dataclass(frozen=True, slots=True)
-class Beside:
-    """What the same page tells of the same card or source; `subject` is what its label values begin with."""
-
-    told: Told
-    subject: tuple[str, ...]
-
-    def get(self, metric: Metric, part: str = "") -> float | None:
-        """Return the value of `metric`, of that part of it; None where it is not told."""
-        wanted = (*self.subject, part) if part else self.subject
-        return next((one.value for one in self.told.get(metric, ()) if one.labels == wanted), None)
-
-
 _SUBJECT: Final = 2  # a card is known by its node and its name, a source by its name, which is all of its labels
 
-Test = Callable[[Sample, Beside], bool]
+Test = Callable[[Sample, Told], bool]
+
+
+def _beside(sample: Sample, told: Told, metric: Metric, part: str = "") -> float | None:
+    """Return what the same page tells of the same card or source: the value of `metric`, of that part of it."""
+    subject = sample.labels[:_SUBJECT]
+    wanted = (*subject, part) if part else subject
+    return next((one.value for one in told.get(metric, ()) if one.labels == wanted), None)
 
 
 def _unlike(usual: float, state: str = "") -> Test:
     """Return whether a value is not the usual one, and its series not that of the usual state."""
-    return lambda sample, _beside: sample.value != usual and not (state and _is_of(sample, state))
+    return lambda sample, _told: sample.value != usual and not (state and _is_of(sample, state))
 
 
 def _below(metric: Metric, share: float, *, part: str = "", other: str = "") -> Test:
     """Return whether the value of a series, of this part, is below a share of that of `metric`, of its other part."""
-    return lambda sample, beside: _is_of(sample, part) and sample.value < share * (beside.get(metric, other) or 0.0)
+    return lambda sample, told: (
+        _is_of(sample, part) and sample.value < share * (_beside(sample, told, metric, other) or 0.0)
+    )
 
 
 def _is_of(sample: Sample, part: str) -> bool:
     return not part or sample.labels[-1] == part
 
 
-def _is_nobodys(sample: Sample, _beside: Beside) -> bool:
+def _is_nobodys(sample: Sample, _told: Told) -> bool:
     return sample.value != 0 and (_is_of(sample, "unattributed") or _is_of(sample, "unresolved"))
 
 
-def _is_full(sample: Sample, beside: Beside) -> bool:
-    whole = beside.get(c.GPU_BAR1_TOTAL)
+def _is_full(sample: Sample, told: Told) -> bool:
+    whole = _beside(sample, told, c.GPU_BAR1_TOTAL)
     return whole is not None and sample.value > FULL * whole
 
 
-def _is_near_memory_limit(sample: Sample, beside: Beside) -> bool:
-    limit = beside.get(c.GPU_TEMPERATURE_LIMIT, "memory_max")
+def _is_near_memory_limit(sample: Sample, told: Told) -> bool:
+    limit = _beside(sample, told, c.GPU_TEMPERATURE_LIMIT, "memory_max")
     return _is_of(sample, "memory") and limit is not None and limit - sample.value < NEAR_MEMORY_LIMIT_CELSIUS
 
 
-def _is_implausible(sample: Sample, beside: Beside) -> bool:
+def _is_implausible(sample: Sample, told: Told) -> bool:
     """Whether no card draws so many watts, or so few while it works."""
-    highest, busy = beside.get(c.GPU_POWER_LIMITS, "max"), beside.get(c.GPU_UTILIZATION)
+    highest, busy = _beside(sample, told, c.GPU_POWER_LIMITS, "max"), _beside(sample, told, c.GPU_UTILIZATION)
     is_too_much = highest is not None and sample.value > FANTASTIC * highest
     return is_too_much or (sample.value < LEAST_WATTS and busy is not None and busy > WORKS)
 
 
-def _is_throttled(sample: Sample, beside: Beside) -> bool:
+def _is_throttled(sample: Sample, told: Told) -> bool:
     """Whether there was any; the sum of heat of both kinds says nothing where the card tells the worse kind apart."""
     if sample.value == 0 or not _is_of(sample, "thermal"):
         return sample.value != 0
-    return all(beside.get(metric, "hw_thermal") is None for metric in (c.GPU_THROTTLE, c.GPU_CLOCK_EVENT))
+    return all(_beside(sample, told, metric, "hw_thermal") is None for metric in (c.GPU_THROTTLE, c.GPU_CLOCK_EVENT))
 
 
-def _is_stale(sample: Sample, beside: Beside) -> bool:
+def _is_stale(sample: Sample, told: Told) -> bool:
     """Whether a source that says that it works was read long before another one of the same page."""
-    newest = max(one.value for one in beside.told[c.SOURCE_LAST_SUCCESS])
-    interval, is_up = beside.get(c.SOURCE_INTERVAL), beside.get(c.SOURCE_UP)
+    newest = max(one.value for one in told[c.SOURCE_LAST_SUCCESS])
+    interval, is_up = _beside(sample, told, c.SOURCE_INTERVAL), _beside(sample, told, c.SOURCE_UP)
     return bool(is_up) and interval is not None and newest - sample.value > MISSED_READINGS * interval + GRACE_SECONDS
 
 
@@ -115,8 +112,8 @@ NOTABLE: Final[Mapping[Metric, Notable]] = {
     c.NODE_CARD_AGREEMENT: Notable(c.NOTABLE_NODE_CARD_AGREEMENT, _unlike(0.0, state="agree")),
     c.NODE_CARD_ODD_VIEW: Notable(c.NOTABLE_NODE_CARD_ODD_VIEW, _NOT_ZERO),
     c.NODE_BASELINE: Notable(c.NOTABLE_NODE_BASELINE, _NOT_ONE, is_low=True),
-    c.LANE_REQUEST_RATIO: Notable(c.NOTABLE_LANE_REQUEST_RATIO, lambda sample, _beside: sample.value >= FILLS_NODE),
-    c.LANE_REQUEST_DRIFT: Notable(c.NOTABLE_LANE_REQUEST_DRIFT, lambda sample, _beside: abs(sample.value) > DRIFTED),
+    c.LANE_REQUEST_RATIO: Notable(c.NOTABLE_LANE_REQUEST_RATIO, lambda sample, _told: sample.value >= FILLS_NODE),
+    c.LANE_REQUEST_DRIFT: Notable(c.NOTABLE_LANE_REQUEST_DRIFT, lambda sample, _told: abs(sample.value) > DRIFTED),
     c.AGENT_UP: Notable(c.NOTABLE_AGENT_UP, _NOT_ONE, is_low=True),
     c.GPU_UP: Notable(c.NOTABLE_UP, _NOT_ONE, is_low=True),
     c.GPU_UNAVAILABLE: Notable(c.NOTABLE_UNAVAILABLE, _NOT_ZERO),
@@ -130,9 +127,9 @@ NOTABLE: Final[Mapping[Metric, Notable]] = {
     ),
     c.GPU_TEMPERATURE: Notable(c.NOTABLE_TEMPERATURE, _is_near_memory_limit),
     c.GPU_TEMPERATURE_MARGIN: Notable(
-        c.NOTABLE_TEMPERATURE_MARGIN, lambda sample, _beside: sample.value < NEAR_SLOWDOWN_CELSIUS, is_low=True
+        c.NOTABLE_TEMPERATURE_MARGIN, lambda sample, _told: sample.value < NEAR_SLOWDOWN_CELSIUS, is_low=True
     ),
-    c.GPU_FAN: Notable(c.NOTABLE_FAN, lambda sample, _beside: sample.value == 0.0),
+    c.GPU_FAN: Notable(c.NOTABLE_FAN, lambda sample, _told: sample.value == 0.0),
     c.GPU_PCIE_GENERATION: Notable(
         c.NOTABLE_PCIE_GENERATION, _below(c.GPU_PCIE_GENERATION, 1.0, part="under_load", other="max"), is_low=True
     ),
@@ -153,7 +150,7 @@ NOTABLE: Final[Mapping[Metric, Notable]] = {
     c.GPU_EVENTS: Notable(c.NOTABLE_EVENTS, _NOT_ZERO),
     c.GPU_OWNERSHIP: Notable(c.NOTABLE_OWNERSHIP, _NOT_ZERO),
     c.GPU_PART_PROCESSES: Notable(
-        c.NOTABLE_PART_PROCESSES, lambda sample, _beside: _is_of(sample, "dead") and sample.value > 0
+        c.NOTABLE_PART_PROCESSES, lambda sample, _told: _is_of(sample, "dead") and sample.value > 0
     ),
     c.GPU_CLOCK_EVENT: Notable(c.NOTABLE_CLOCK_EVENT, _unlike(0.0, state="idle")),
     c.GPU_THROTTLE: Notable(c.NOTABLE_THROTTLE, _is_throttled),
@@ -165,4 +162,4 @@ def told_again(told: Told) -> Iterator[tuple[Metric, Sequence[Sample]]]:
     for metric, samples in told.items():
         yield metric, samples
         if (again := NOTABLE.get(metric)) is not None:
-            yield again.metric, [one for one in samples if again.is_told(one, Beside(told, one.labels[:_SUBJECT]))]
+            yield again.metric, [one for one in samples if again.is_told(one, told)]

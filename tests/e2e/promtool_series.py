@@ -48,9 +48,9 @@ class Series:
         """Return what that scrape gave."""
         return self.values[scrape] if scrape < len(self.values) else "_"
 
-    def only(self, labels: Iterable[str]) -> dict[str, str]:
-        """Return those of its labels."""
-        return {label: self.labels[label] for label in labels if label in self.labels}
+    def as_told(self, metric: Metric) -> tuple[str, ...]:
+        """Return its label values in the order of that metric; one that a test leaves out is empty."""
+        return tuple(self.labels.get(label, "") for label in metric.labels)
 
     def moved(self, instance: str) -> "Series":
         """Return it as another process gives it."""
@@ -95,10 +95,10 @@ def as_scraped(series: Iterable[Series]) -> Iterator[Series]:
     pages: dict[frozenset[tuple[str, str]], dict[Series, Metric]] = defaultdict(dict)
     for one in given:
         if (metric := _METRICS.get(one.name)) is not None:
-            pages[frozenset(one.labels.items() - one.only(metric.labels).items())][one] = metric
-    for page in pages.values():
-        yield from _told_again(page)
+            place = frozenset(item for item in one.labels.items() if item[0] not in metric.labels)
+            pages[place][one] = metric
     for place, page in pages.items():
+        yield from _told_again(page)
         yield from _counted(dict(place), page)
         yield from _introduced(dict(place), page)
         yield from _added_up(dict(place), page)
@@ -111,12 +111,10 @@ def _told_again(page: Mapping[Series, Metric]) -> Iterator[Series]:
         there = {one: metric for one, metric in page.items() if one.at(scrape) not in GONE}
         samples: dict[Metric, list[Sample]] = defaultdict(list)
         for one, metric in there.items():
-            labels = tuple(one.labels.get(label, "") for label in metric.labels)
-            samples[metric].append(Sample(labels, float(one.at(scrape))))
+            samples[metric].append(Sample(one.as_told(metric), float(one.at(scrape))))
         found = {(metric, sample.labels) for metric, more in told_again(samples) for sample in more}
         for one, notable in again.items():
-            labels = tuple(one.labels.get(label, "") for label in notable.metric.labels)
-            told[one].append(one not in there or (notable.metric, labels) in found)
+            told[one].append(one not in there or (notable.metric, one.as_told(notable.metric)) in found)
     for one, notable in again.items():
         values = tuple(one.at(scrape) for scrape in range(len(told[one])))
         if any(is_told and value not in GONE for is_told, value in zip(told[one], values, strict=True)):
